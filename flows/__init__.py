@@ -1,0 +1,1 @@
+"""A flow is the order of steps."""

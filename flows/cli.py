@@ -1,0 +1,187 @@
+"""The command line: a thin door to the flows.
+
+    likeness run CONTRACT            a real table in, a published synthetic release out
+    likeness contract infer DATA     draft a contract from data
+    likeness contract check CONTRACT [DATA]
+    likeness verify RELEASE          digests against the manifest
+    likeness show RELEASE            what it is and what it scored
+
+Exit status: 0 done, 1 refused by the gate, 2 wrong use, contract or data, or interrupted, 3 a fault of Likeness itself.
+
+Nothing heavy is imported before a command needs it: `--help` answers at once.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_contracts.contract import Contract
+from data_contracts.errors import ContractError, DataError, LikenessError
+from flows import console, embedded
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    asked = _parser().parse_args(arguments)
+    embedded.configure()
+    console.log_plainly()
+    try:
+        asked.command(asked)
+    except LikenessError as error:
+        return console.complain(error, as_json=asked.json)
+    except KeyboardInterrupt:
+        return console.complain(_interrupted(), as_json=asked.json)
+    except Exception as error:  # noqa: BLE001 - a fault of ours: told without its message, which may quote a cell
+        return console.confess(error)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="likeness", description="Turns a real dataset into a synthetic one that may be handed on."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    contract = commands.add_parser("contract", help="draft or check a contract").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    _add_infer(contract)
+    _add_check(contract)
+    for name, command, words in (
+        ("verify", _verify, "check a release against its manifest"),
+        ("show", _show, "say what a release is and what it scored"),
+    ):
+        sub = _add(commands, name, command, words=words)
+        sub.add_argument(
+            "release", type=Path, metavar="RELEASE", help="a release, or its contract's folder: the latest"
+        )
+    return parser
+
+
+def _add(commands: Any, name: str, command: Callable[..., Any], *, words: str) -> argparse.ArgumentParser:  # noqa: ANN401
+    sub: argparse.ArgumentParser = commands.add_parser(name, help=words, description=words)
+    sub.add_argument("--json", action="store_true", help="print one JSON object, for machines")
+    sub.set_defaults(command=command)
+    return sub
+
+
+def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse's subparsers have no public type
+    sub = _add(commands, "run", _run, words="turn a real table into a published synthetic release")
+    sub.add_argument("contract", metavar="CONTRACT", help="a name under data_contracts/, or a path")
+    sub.add_argument("--model", help="the generative model; default: the one that the contract names")
+    sub.add_argument(
+        "--rows", type=int, metavar="N", help="how many synthetic rows; default: as many as the source has"
+    )
+    sub.add_argument("--seed", type=int, metavar="N", help="seed of all randomness; default: 0")
+    length = sub.add_mutually_exclusive_group()
+    length.add_argument(
+        "--budget", type=float, dest="budget_seconds", metavar="SECONDS", help="upper bound on training; default: 60"
+    )
+    length.add_argument("--steps", type=int, metavar="N", help="training steps, instead of the plan and the budget")
+    sub.add_argument("--source", metavar="URI", help="the data; default: the source that the contract names")
+    sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
+    sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
+
+
+def _add_infer(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "infer", _infer, words="draft a contract from data, for a person to edit")
+    sub.add_argument("data", metavar="DATA", help="a file, folder, glob, URI or database URL")
+    sub.add_argument("--to", type=Path, metavar="FILE", help="where to write it; default: print it")
+
+
+def _add_check(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "check", _check, words="check a contract, and data against it")
+    sub.add_argument("contract", metavar="CONTRACT", help="a name under data_contracts/, or a path")
+    sub.add_argument("data", metavar="DATA", nargs="?", help="a file, folder, glob, URI or database URL")
+
+
+def _run(asked: argparse.Namespace) -> None:
+    values = _parameters(asked)
+    ready = embedded.start()
+    from flows.synthesize import synthesize
+    from tasks.learning.loading import load_models
+    from tasks.verify import read_manifest
+
+    load_models()
+    ready()
+    release = synthesize(**values)
+    console.show_release(Path(release.uri), read_manifest(Path(release.uri)), as_json=asked.json)
+
+
+def _parameters(asked: argparse.Namespace) -> dict[str, Any]:
+    """Check the parameters and the contract here, before a server is started for them."""
+    from pydantic import ValidationError
+
+    from data_contracts import odcs
+    from flows.parameters import Synthesis
+
+    given = {name: getattr(asked, name, None) for name in Synthesis.model_fields}
+    try:
+        values = Synthesis(**{name: value for name, value in given.items() if value is not None}).model_dump()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ContractError("the parameters of a run are as `likeness run --help` says", wrong, "Mend them") from None
+    odcs.load(odcs.find(values["contract"]))
+    return values
+
+
+def _infer(asked: argparse.Namespace) -> None:
+    from data_contracts import odcs
+    from tasks.infer import infer
+    from tasks.storage import write_text
+
+    text = odcs.dump(infer(asked.data))
+    if asked.to:
+        write_text(asked.to, text)
+    console.show_draft(text, asked.to, as_json=asked.json)
+
+
+def _check(asked: argparse.Namespace) -> None:
+    from data_contracts import odcs
+
+    contract = odcs.load(odcs.find(asked.contract))
+    rows = _hold(contract, asked.data) if asked.data else None
+    console.show_check(contract, rows, as_json=asked.json)
+
+
+def _hold(contract: Contract, data: str) -> int:
+    """Hold data to a contract and return its rows, leaving nothing behind."""
+    from tasks.ingest import ingest
+    from tasks.validate import validate
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="likeness-check-") as run:
+            source = ingest.fn(contract, run=run, source=data)
+            return validate.fn(contract, source, run=run, name="source").rows
+    except DataError as error:  # its remedy is to read a page that is gone
+        raise DataError(error.rule, error.fact, "Mend the data or the contract", error.failures) from None
+
+
+def _verify(asked: argparse.Namespace) -> None:
+    from tasks.verify import locate, verify
+
+    release = locate(asked.release)
+    console.show_verified(release, verify(release), as_json=asked.json)
+
+
+def _show(asked: argparse.Namespace) -> None:
+    from tasks.verify import locate, read_manifest
+
+    release = locate(asked.release)
+    console.show_release(release, read_manifest(release), as_json=asked.json)
+
+
+def _interrupted() -> LikenessError:
+    return LikenessError(
+        "a run ends by itself",
+        "it was interrupted",
+        "Nothing was published; the finished steps' artefacts are in the run's folder. Start it again when you like",
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,53 @@
+"""What a run can be asked for: one described model per flow, which is the form that people fill in."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from data_contracts.contract import ModelName
+
+__all__ = ["Synthesis", "takes"]
+
+
+class Synthesis(BaseModel):
+    """What one run of `synthesize` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contract: str = Field("adult", description="Name of a contract under data_contracts/, or a path to one.")
+    model: ModelName | None = Field(None, description="The generative model; empty: the one that the contract names.")
+    rows: int | None = Field(None, ge=1, description="How many synthetic rows; empty: as many as the source has.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness: the same seed gives the same bytes.")
+    budget_seconds: float | None = Field(
+        60.0, gt=0, description="Upper bound on training time; the plan usually ends before. Empty: no bound."
+    )
+    steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
+    source: str | None = Field(None, description="Path or URI of the data; empty: the source that the contract names.")
+    to: str = Field("releases", description="Folder of the releases.")
+    runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _steps_replace_the_budget(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Let a number of steps stand alone: only then are its bytes the same on every machine."""
+        return {**values, "budget_seconds": None} if values.get("steps") is not None else values
+
+
+def takes(parameters: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Spread a model's fields over a flow's signature.
+
+    So the model stays the one description of the parameters, and `-p rows=5000` sets one field: a flow with the model
+    as its only parameter would have the whole object replaced.  Prefect takes types and bounds from the signature
+    and descriptions from the docstring.
+    """
+
+    def spread(function: Callable[..., Any]) -> Callable[..., Any]:
+        fields = parameters.model_fields
+        lines = [f"    {name}: {field.description}" for name, field in fields.items()]
+        function.__doc__ = "\n".join([inspect.cleandoc(function.__doc__ or ""), "", "Args:", *lines])
+        function.__signature__ = inspect.signature(parameters)  # type: ignore[attr-defined]
+        return function
+
+    return spread

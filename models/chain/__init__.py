@@ -1,0 +1,1 @@
+"""The parts of `models.autoregressive`: a column's tokens and features, its network, its training, drawing in order."""

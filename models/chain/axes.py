@@ -1,0 +1,194 @@
+"""A column as an axis: the tokens that a conditional distribution chooses among, and the features it is read by.
+
+Tokens, in order: the codes (the rarest of very many in groups), B bins of equal mass for the value's score, and the
+K Gaussians that may give the value instead.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from models.encoding import Encoded, Span
+
+__all__ = ["Axis", "axis_of", "edged", "frequencies", "gaussian_log_density"]
+
+_OWN = 192  # codes with a token of their own where there are more than that and the groups together
+_GROUPS = 64  # tokens for all others: neighbours in code order, of about equal mass
+_UNSEEN_ROWS = 0.1  # of a code that no row has: unlikely, not impossible
+_OUTER_ROWS = 30  # at either end of a column: among these, a draw may be the extreme itself
+_FEW = 4  # codes whose order says nothing that each one's own weight does not
+
+
+_NOWHERE = 1e9  # a score that no draw reaches: JSON has no infinity
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """One column.
+
+    Args:
+        span: of the encoding.
+        bins: B; 0 without values.
+        gaussians: K; 0 without values.
+        knots: Q features that say where a number stands among the others.
+        token: (size,) int64: of each code.
+        log_share: (size,) of each code within its token.
+        rank: (tokens of codes,) from 0 to 1, the middle of each among all rows.
+        ends: the least and the greatest score; none without values.
+        outer: the scores below and above which a draw may be the extreme itself.
+    """
+
+    span: Span
+    bins: int
+    gaussians: int
+    knots: int
+    token: Tensor
+    log_share: Tensor
+    rank: Tensor
+    ends: tuple[float, float] = (0.0, 0.0)
+    outer: tuple[float, float] = (-_NOWHERE, _NOWHERE)
+
+    @property
+    def coded(self) -> int:
+        """Return how many tokens stand for codes."""
+        return len(self.rank)
+
+    @property
+    def tokens(self) -> int:
+        """Return how many tokens stand for codes and bins."""
+        return self.coded + self.bins
+
+    @property
+    def constant(self) -> bool:
+        """Return whether there is nothing to learn."""
+        return self.span.size < 2 and self.span.value is None  # noqa: PLR2004 - a choice has two sides
+
+    @property
+    def ranked(self) -> bool:
+        """Return whether the codes themselves have a useful order."""
+        return self.span.value is None and self.span.ordered and self.coded > _FEW
+
+    @property
+    def places(self) -> Tensor:
+        """Return the places from 0 to 1 of those tokens that lie in order: the bins, or the codes."""
+        if self.bins:
+            return (torch.arange(self.bins) + 0.5) / self.bins
+        return self.rank if self.ranked else torch.zeros(0)
+
+    @property
+    def width(self) -> int:
+        """Return P, the number of features."""
+        valued = self.span.value is not None
+        codes = self.coded if self.span.size > 1 else 0
+        return codes + (self.knots if valued or self.ranked else 0) + valued
+
+    def target(self, x: Encoded) -> tuple[Tensor, Tensor]:
+        """Return (N,) tokens, -1 where unknown, and (N,) values, NaN where the token says all."""
+        code = x.codes[:, self.span.code]
+        token = torch.where(code < 0, code, self.token.to(code.device)[code.clamp(min=0)])
+        if self.span.value is None:
+            return token, torch.full_like(code, torch.nan, dtype=torch.float32)
+        score = x.values[:, self.span.value]
+        place: Tensor = (torch.special.ndtr(score.nan_to_num(0.0)) * self.bins).long().clamp(0, self.bins - 1)
+        return torch.where(code == (self.span.regular or 0), self.coded + place, token), score
+
+    def features(self, x: Encoded) -> Tensor:
+        """Return (N, P) float32: which token; how far each of Q equal steps of rank is taken; the score itself."""
+        code = x.codes[:, self.span.code]
+        token = self.token.to(code.device)[code.clamp(min=0)]
+        parts = [one_hot(token, self.coded).float()] if self.span.size > 1 else []
+        if self.span.value is not None:
+            score = x.values[:, self.span.value]
+            present = (~score.isnan()).float()[:, None]
+            score = score.nan_to_num(0.0)[:, None]
+            parts += [self._steps(torch.special.ndtr(score)) * present, score * present]
+        elif self.ranked:
+            parts.append(self._steps(self.rank.to(code.device)[token][:, None]))
+        joined = torch.cat(parts, 1) if parts else torch.zeros(len(code), 0, device=code.device)
+        return joined * (code >= 0)[:, None]
+
+    def codes(self, token: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Return (n,) codes for (n,) tokens: their only one, or one of the group's by its frequency."""
+        if self.coded == self.span.size:
+            return token
+        order = torch.argsort(self.token, stable=True)
+        shares = self.log_share.double().exp()[order]
+        ends = shares.cumsum(0)  # each token's shares sum to 1: those of token t end at t + 1
+        drawn = torch.rand(len(token), generator=generator, dtype=torch.float64)
+        place = torch.searchsorted(ends, token + drawn, right=True).clamp(max=len(order) - 1)
+        return order[place]
+
+    def log_share_of(self, x: Encoded) -> Tensor:
+        """Return the (N,) log-shares of the codes within their tokens; 0 where unknown."""
+        code = x.codes[:, self.span.code]
+        return torch.where(code < 0, 0.0, self.log_share[code.clamp(min=0)])
+
+    def _steps(self, rank: Tensor) -> Tensor:
+        return (rank * self.knots - torch.arange(self.knots, device=rank.device)).clamp(0, 1)
+
+
+def axis_of(span: Span, x: Encoded, bins: int, gaussians: int, knots: int) -> Axis:
+    """Return a column's axis by its codes' frequencies in (N,) rows; without values, bins and Gaussians are none."""
+    code = x.codes[:, span.code].cpu()
+    rows = torch.bincount(code[code >= 0], minlength=span.size).double() + _UNSEEN_ROWS
+    token = _grouped(rows)
+    mass = torch.zeros(int(token.max()) + 1, dtype=torch.float64).index_add_(0, token, rows)
+    rank = (mass.cumsum(0) - mass / 2) / mass.sum()
+    share = (rows / mass[token]).log().float()
+    return Axis(span, bins, gaussians, knots, token, share, rank.float(), _ends(span, x))
+
+
+def _ends(span: Span, x: Encoded) -> tuple[float, float]:
+    """Return the ends of a column's scores."""
+    scores = _scores(span, x)
+    return (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 0.0)
+
+
+def edged(axis: Axis, drawn: Encoded) -> Axis:
+    """Return the axis with the outermost 30 of a column's draws, at either end, as its outer ones."""
+    scores = _scores(axis.span, drawn).sort()[0]
+    if not len(scores):
+        return axis
+    last = min(_OUTER_ROWS, len(scores) // 10)
+    return replace(axis, outer=(float(scores[last]), float(scores[-1 - last])))
+
+
+def _scores(span: Span, x: Encoded) -> Tensor:
+    """Return the scores that there are of a column."""
+    scores = x.values[:, span.value] if span.value is not None else torch.zeros(0)
+    return scores[~scores.isnan()]
+
+
+def frequencies(axis: Axis, token: Tensor) -> Tensor:
+    """Return (tokens,) log-shares of (N,) tokens; that of "regular", which bins stand for, is as good as -inf."""
+    rows = torch.bincount(token[token >= 0].cpu(), minlength=axis.tokens).double() + _UNSEEN_ROWS
+    log_share = (rows / rows.sum()).log().float()
+    if axis.span.regular is not None:
+        log_share[axis.token[axis.span.regular]] = _NEVER
+    return log_share
+
+
+_NEVER = -1e4
+"""A logit that float32 and bfloat16 both turn into a probability of 0."""
+
+
+def _grouped(rows: Tensor) -> Tensor:
+    """Return (size,) tokens for codes of so many rows each, ascending in code order."""
+    size = len(rows)
+    if size <= _OWN + _GROUPS:
+        return torch.arange(size)
+    alone = torch.zeros(size, dtype=torch.bool)
+    alone[torch.argsort(rows, descending=True, stable=True)[:_OWN]] = True
+    others = torch.where(alone, 0.0, rows)
+    group = (others.cumsum(0) / others.sum() * _GROUPS).ceil().clamp(1, _GROUPS).long() - 1
+    label = torch.where(alone, torch.arange(size) + _GROUPS, group)
+    token: Tensor = torch.unique(label, return_inverse=True)[1]
+    return token
+
+
+def gaussian_log_density(score: Tensor, *, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """Return the log-density of scores under N(mean, exp(log_scale)²), of the shapes' broadcast."""
+    return -0.5 * ((score - mean) * (-log_scale).exp()) ** 2 - log_scale - 0.5 * math.log(2 * math.pi)

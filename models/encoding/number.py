@@ -1,0 +1,157 @@
+"""Numbers of every kind: integers, decimals, dates, timestamps.
+
+A cell is a code — one of the spikes, "regular", or null — and, where regular, a value: its standard normal
+score by rank (van der Waerden), through a quantile function whose knots are numbers that were seen.
+A spike is a number that many rows share; it comes back exactly, and so do the least and the greatest.
+Numbers that fewer than five rows share are held only as knots at every fifth row or wider.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from data_contracts import Column
+from models.encoding.axis import from_axis, observed_decimals, to_axis, whole
+from models.encoding.quantiles import Quantiles, quantiles
+from models.encoding.spans import UNKNOWN
+from models.encoding.tally import Numbers, Tally, common_step
+
+__all__ = ["NumberStatistics", "decode", "encode", "merge", "settle", "summarise"]
+
+KEPT_ROWS = 5
+"""A number or a word is kept as such where at least this many rows share it: it then points to no one row."""
+
+_SPIKES = 128
+"""Up to so many shared numbers, all are spikes: a table of them is cheaper and truer than a curve."""
+
+_SPIKE_SHARE = 0.01
+"""Where there are more, a number is a spike if this share of the rows holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSummary:
+    """What one pass over the rows adds up: the tally of numbers, and the count of nulls."""
+
+    tally: Tally
+    nulls: int
+
+
+@dataclass(frozen=True, slots=True)
+class NumberStatistics:
+    """What is kept of a column of numbers.
+
+    Args:
+        decimals: numbers are held in whole units of 10**-decimals; None: as floats.
+        spikes: (S,) shared numbers, ascending; code 0 to S - 1.
+        regular: the quantile function of all others, code S; None where there are no others.
+        nulls: whether nulls were seen; the last code.
+    """
+
+    decimals: int | None
+    spikes: Numbers
+    regular: Quantiles | None
+    nulls: bool
+
+    @property
+    def size(self) -> int:
+        """Return the number of codes."""
+        return len(self.spikes) + (self.regular is not None) + self.nulls
+
+    @property
+    def regular_code(self) -> int | None:
+        """Return the code of a number that is no spike; None where there is none."""
+        return len(self.spikes) if self.regular is not None else None
+
+    def state(self) -> dict[str, Any]:
+        """Return the statistics as JSON holds them."""
+        return {
+            "decimals": self.decimals,
+            "spikes": self.spikes.tolist(),
+            "regular": None if self.regular is None else self.regular.state(),
+            "nulls": self.nulls,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], column: Column) -> "NumberStatistics":
+        """Return the statistics that `state` described."""
+        floats = column.kind == "number" and state["decimals"] is None
+        dtype = np.float64 if floats else np.int64
+        regular = None if state["regular"] is None else Quantiles.from_state(state["regular"], dtype)
+        return cls(state["decimals"], np.array(state["spikes"], dtype), regular, state["nulls"])
+
+
+def summarise(array: pa.Array, column: Column) -> NumberSummary:
+    """Return the summary of one batch's (N,) column."""
+    numbers, present = to_axis(column, array)
+    return NumberSummary(Tally.of(numbers[present]), int((~present).sum()))
+
+
+def merge(first: NumberSummary, second: NumberSummary) -> NumberSummary:
+    """Return the summary of both batches' rows."""
+    return NumberSummary(first.tally + second.tally, first.nulls + second.nulls)
+
+
+def settle(summary: NumberSummary, column: Column) -> NumberStatistics:
+    """Return what is kept of a summary: spikes and quantiles, no rare number but the extremes and the knots."""
+    tally, decimals = summary.tally, None
+    if column.kind == "number":
+        decimals = observed_decimals(tally.values, column.decimals)
+        if decimals is not None:
+            units = whole(tally.values, decimals)
+            tally = Tally(units, tally.counts, 1 if tally.thinned else common_step(units))
+    spikes = _is_spike(tally)
+    regular = None if spikes.all() else quantiles(tally.pick(~spikes))
+    return NumberStatistics(decimals, tally.values[spikes], regular, summary.nulls > 0)
+
+
+def encode(
+    array: pa.Array, statistics: NumberStatistics, column: Column, *, generator: torch.Generator | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32] | None]:
+    """Return the (N,) codes and, where the column has any, the (N,) values.
+
+    Args:
+        array: (N,) numbers or nulls.
+        statistics: of the column.
+        column: of the contract.
+        generator: spreads equal numbers over their interval of ranks; None: they take its middle.
+    """
+    numbers, present = to_axis(column, array)
+    units, spikes, regular = whole(numbers, statistics.decimals), statistics.spikes, statistics.regular
+    codes = np.full(len(units), UNKNOWN if regular is None else len(spikes), np.int64)
+    if len(spikes):
+        places = np.minimum(np.searchsorted(spikes, units), len(spikes) - 1)
+        codes = np.where(spikes[places] == units, places, codes)
+    codes[~present] = statistics.size - 1 if statistics.nulls else UNKNOWN
+    if regular is None:
+        return codes, None
+    values = np.full(len(units), np.nan, np.float32)
+    rows = np.flatnonzero(codes == statistics.regular_code)
+    values[rows] = regular.scores(units[rows], generator=generator)
+    return codes, values
+
+
+def decode(
+    codes: NDArray[np.int64], values: NDArray[np.float32] | None, statistics: NumberStatistics, column: Column
+) -> pa.Array:
+    """Return the column's (N,) Arrow array of (N,) codes and values."""
+    spikes, regular = statistics.spikes, statistics.regular
+    table = np.concatenate([spikes, np.zeros(2, spikes.dtype)])  # two more: regular, null
+    units = table[codes]
+    if regular is not None and values is not None:
+        rows = np.flatnonzero(codes == statistics.regular_code)
+        units[rows] = regular.numbers(values[rows])
+    absent = codes == statistics.size - 1 if statistics.nulls else np.zeros(len(codes), bool)
+    numbers = units if statistics.decimals is None else units / 10.0**statistics.decimals
+    return from_axis(column, numbers, absent=absent)
+
+
+def _is_spike(tally: Tally) -> NDArray[np.bool_]:
+    """Return the (U,) mask of the numbers that are kept as such."""
+    shared = tally.counts >= KEPT_ROWS
+    if shared.sum() <= _SPIKES and 2 * tally.counts[shared].sum() >= tally.rows:  # most rows, or a curve is truer
+        return shared
+    return shared & (tally.counts >= _SPIKE_SHARE * tally.rows)

@@ -1,0 +1,173 @@
+"""Drafts a contract from data: kinds, nulls, ranges, keys, marks for "not known", and a first gate.
+
+Reads: the whole source once, in batches.
+Writes: nothing; the draft is for a person to read and correct.
+Fails when: the source cannot be read.
+Keeps private: see `tasks.inference.draft`.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pyarrow as pa
+
+from data_contracts import Contract, DataError, Failure, LikenessError, Source, Threshold
+from tasks.inference.draft import draft_columns
+from tasks.inference.profile import MARKS, Profile
+from tasks.inference.sniff import ENCODINGS, sniff
+from tasks.progress import progress
+from tasks.readers import read, spelling_of
+from tasks.readers.locate import find_files, format_of
+
+__all__ = ["infer"]
+
+
+def infer(location: str, *, name: str | None = None, table: str | None = None, query: str | None = None) -> Contract:
+    """Return a drafted contract.
+
+    Args:
+        location: path, folder, glob, fsspec URI or SQLAlchemy URL.
+        name: of the table; None: from the location or the table.
+        table: of a database.
+        query: of a database, instead of a table.
+
+    Raises:
+        DataError: the source cannot be read, or holds columns that no kind fits.
+    """
+    try:
+        source = Source(location=_absolute(location), table=table, query=query)
+        source, profiles = _profiled(replace(source, format=format_of(source)))  # type: ignore[arg-type]
+    except LikenessError as error:
+        error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
+        raise
+    marks = _adopted(profiles)
+    name = name or table or _stem(location)
+    rows = max((profile.rows for profile in profiles), default=0)
+    return Contract(
+        id=_slug(name),
+        version="0.1.0",
+        name=name,
+        purpose=_purpose(rows),
+        source=replace(source, location=_without_password(source.location), unknown=marks),
+        columns=draft_columns(profiles, marks),
+        gate=_gate(rows),
+    )
+
+
+def _absolute(location: str) -> str:
+    return location if "://" in location else str(Path(location).absolute())
+
+
+def _without_password(location: str) -> str:
+    """Return a location whose password must come from elsewhere: a contract is handed on."""
+    return re.sub(r"(://[^:/@]*):[^/]*@", r"\1@", location)
+
+
+def _stem(location: str) -> str:
+    path = PurePosixPath(re.sub(r"\.gz$", "", location.rstrip("/").partition("?")[0]))
+    return (path.stem if path.suffix else path.name).strip("*.") or "table"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "table"
+
+
+def _purpose(rows: int) -> str:
+    return (
+        f"A draft, inferred from {rows:,} rows. Read it and correct it: describe the columns, check kinds, ranges and "
+        "sensitivity, add rules, name a target, and set the gate to what the release must reach."
+    )
+
+
+def _profiled(source: Source) -> tuple[Source, list[Profile]]:
+    """Return the source as it turned out to be written, and its columns' profiles."""
+    if source.format not in ("csv", "tsv"):
+        return source, _profiles(source)
+    file = find_files(source)[0]
+    for encoding in ENCODINGS:
+        try:
+            guess = sniff(file, replace(source, encoding=encoding))
+            return guess, _profiles(guess)
+        except DataError as error:
+            if "table.encoding" not in {failure.rule for failure in error.failures} or encoding == ENCODINGS[-1]:
+                raise
+    raise AssertionError
+
+
+def _profiles(source: Source) -> list[Profile]:
+    profiles: dict[str, Profile] = {}
+    failures: list[Failure] = []
+    spelling, parse = spelling_of(source), source.format in ("csv", "tsv")
+    with progress("reading source") as advance:
+        for batch in read(source, names=None, failures=failures):
+            for name, cells in zip(batch.schema.names, batch.columns, strict=True):
+                _readable(name, cells.type)
+                profiles.setdefault(name, Profile(name, spelling, parse)).add(cells)
+            advance(batch.num_rows, "")
+    if not profiles:
+        failures.append(Failure("table.rows", (), 0, 0, "no rows"))
+    if failures:
+        sentence = "the source can be read whole"
+        raise DataError(sentence, "rules are broken", "Correct it, or state how it is written in a contract", failures)
+    return list(profiles.values())
+
+
+def _readable(name: str, kind: pa.DataType) -> None:
+    if pa.types.is_union(kind) or not any(
+        is_kind(kind)
+        for is_kind in (pa.types.is_nested, pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary,
+                        pa.types.is_time, pa.types.is_duration)
+    ):  # fmt: skip
+        return
+    raise DataError(
+        "every column is of a kind that a contract has",
+        f"{name} is of none",
+        "Leave the column out, by a query or a copy without it",
+        [Failure(f"{name}.type", (name,), 0, 0, "no kind fits")],
+    )
+
+
+def _adopted(profiles: Sequence[Profile]) -> tuple[str, ...]:
+    """Return the marks to take as null: certain ones wherever they stand, others where they stand among numbers."""
+    found = Counter[str]()
+    for profile in profiles:
+        found.update({m: n for m, n in profile.marks.items() if n and (m in MARKS or not _is_words(profile))})
+    return tuple(sorted(found))
+
+
+def _is_words(profile: Profile) -> bool:
+    return not profile.candidates
+
+
+def _gate(rows: int) -> tuple[Threshold, ...]:
+    """Return a first gate: what any useful release reaches, and nothing learned of members beyond chance.
+
+    The standard deviation of the AUC of m members against m others is about sqrt(1 / 6m) under chance, of which
+    sqrt(1 / 12m) is the holdout's part; of a share of 5 % among m rows it is sqrt(.0475 / m).
+    """
+    holdout = max(1, round(rows * 0.1))
+    auc = round(0.52 + 3 * math.sqrt(1 / (12 * holdout)), 3)
+    copies = round(0.01 + 3 * math.sqrt(0.0475 / holdout), 3)
+    return (
+        Threshold("column_shapes", "a first draft: below this, single columns are visibly wrong", minimum=0.85),
+        Threshold(
+            "column_pair_trends",
+            "a first draft: one missing extreme of a heavy tail brings even real rows to .66; else raise it",
+            minimum=0.60,
+        ),
+        Threshold("two_sample_train", "reported, not judged, until a person sets what is needed", minimum=0.0),
+        Threshold(
+            "membership_auc",
+            f".52, and three standard deviations of chance with {holdout:,} holdout rows",
+            maximum=min(auc, 1.0),
+        ),
+        Threshold(
+            "copies_excess",
+            f"one in a hundred, and three standard deviations of chance with {holdout:,} holdout rows",
+            maximum=min(copies, 1.0),
+        ),
+    )

@@ -1,0 +1,180 @@
+"""Reads the real table from wherever the contract says.
+
+Writes: `<run>/source.parquet`, with the contract's Arrow schema.
+Fails when: the source cannot be read, or a cell is not of its column's kind or finer than the column holds;
+all such rules are counted over the whole source and told in one error.
+Safe to repeat because: the file appears when it is complete and right, and the same source gives the same bytes.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts import Column, Contract, ContractError, DataError, Failure, LikenessError, Source
+from data_contracts.arrow import arrow_schema
+from tasks.parquet import write_parquet
+from tasks.progress import progress
+from tasks.readers import read, spelling_of
+from tasks.readers.cells import cast
+from tasks.readers.locate import format_of
+from tasks.readers.problems import UnreachableError
+from tasks.references import Reference
+
+if TYPE_CHECKING:
+    from tasks.readers.spelling import Mask, Spelling
+
+__all__ = ["ingest"]
+
+logger = logging.getLogger(__name__)
+
+
+def _went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN401, ARG001 - Prefect's signature
+    """Return whether a failed attempt is worth another: only a connection that failed is."""
+    try:
+        state.result()
+    except UnreachableError:
+        return True
+    except Exception:  # noqa: BLE001 - whatever else it was, it would be the same again
+        return False
+    return False
+
+
+@task(
+    retries=3,
+    retry_delay_seconds=[2, 10, 30],  # a network's hiccup, a restart, a failover
+    retry_condition_fn=_went_away_by_itself,
+    cache_policy=NO_CACHE,  # the source may have changed under the same name
+)
+def ingest(contract: Contract, *, run: str, source: str | None = None) -> Reference:
+    """Read a contract's source into `<run>/source.parquet`.
+
+    Args:
+        contract: says where the source is, how it is written, and what its columns are.
+        run: folder of the run.
+        source: another location than the contract's: path, folder, glob, fsspec URI or SQLAlchemy URL.
+
+    Raises:
+        ContractError: neither the contract nor the caller says where the source is.
+        DataError: what was read breaks the contract; `failures` has every rule and its count.
+        ReleaseError: the run's folder cannot be written.
+    """
+    origin = _origin(contract, source)
+    path = Path(run) / "source.parquet"
+    try:
+        with progress("reading source") as advance:
+            batches = _batches(contract, origin, _Tally(contract))
+            reference = write_parquet(path, _shown(batches, advance), schema=_nullable(contract))
+    except LikenessError as error:
+        error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
+        raise
+    logger.info("read %s rows of %s columns", f"{reference.rows:,}", len(contract.columns))
+    return reference
+
+
+def _origin(contract: Contract, location: str | None) -> Source:
+    if contract.source is None and location is None:
+        raise ContractError(
+            "the source is known", "neither the contract nor the caller states one", "Give --source, or a contract's"
+        )
+    if contract.source is None:
+        return Source(location=location or "")
+    if location is None:
+        return contract.source
+    stated = contract.source.format
+    other = Source(location=location)
+    return replace(contract.source, location=location, format=stated if format_of(other) == "csv" else None)
+
+
+def _nullable(contract: Contract) -> pa.Schema:
+    """Return the contract's schema with nulls allowed everywhere: a null too many is for validation to count."""
+    return pa.schema([each.with_nullable(True) for each in arrow_schema(contract)])  # noqa: FBT003 - Arrow's signature
+
+
+def _shown(batches: Iterator[pa.RecordBatch], advance: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - a callable
+    for batch in batches:
+        yield batch
+        advance(batch.num_rows, "")
+
+
+def _batches(contract: Contract, source: Source, tally: "_Tally") -> Iterator[pa.RecordBatch]:
+    """Yield the source's rows as the contract's kinds; at the end, refuse the source if anything was counted."""
+    schema, spelling = _nullable(contract), spelling_of(source)
+    structural: list[Failure] = []
+    for batch in read(source, names=contract.names, failures=structural):
+        arrays = [
+            tally.cast(batch.column(column.name), column, spelling).cast(kind)
+            for column, kind in zip(contract.columns, schema.types, strict=True)
+        ]
+        tally.rows += batch.num_rows
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    if failures := structural + tally.failures():
+        raise DataError(
+            "the source fits the contract",
+            f"{len(failures)} rules are broken" if len(failures) > 1 else "a rule is broken",
+            "Correct the source, or the contract where it is the one that errs",
+            failures,
+        )
+
+
+@dataclass(slots=True)
+class _Count:
+    rows: int = 0
+    first: int = 0
+
+    def add(self, mask: "Mask", before: int) -> None:
+        if found := int(mask.sum()):
+            self.first = self.first or before + int(mask.argmax()) + 1
+            self.rows += found
+
+
+@dataclass(slots=True)
+class _Tally:
+    """How many rows break which rule, over the whole source."""
+
+    contract: Contract
+    rows: int = 0
+    counts: dict[tuple[str, str], _Count] = field(default_factory=dict)
+
+    def cast(self, raw: pa.Array, column: Column, spelling: "Spelling") -> pa.Array:
+        """Return a column's cells as its kind, those that do not fit as null and counted."""
+        try:
+            cells = cast(raw, column, spelling)
+        except pa.ArrowException as error:
+            raise DataError(
+                "every cell can be looked at",
+                f"{column.name} ended with {type(error).__name__}",
+                "Check the contract's kind of this column",
+                [Failure(f"{column.name}.type", (column.name,), 0, 0, type(error).__name__)],
+            ) from None
+        for rule, mask in (("type", cells.wrong), ("precision", cells.imprecise)):
+            self.counts.setdefault((column.name, rule), _Count()).add(mask, self.rows)
+        return cells.values
+
+    def failures(self) -> list[Failure]:
+        """Return the rules that some rows break, in the order of the columns."""
+        broken = [
+            Failure(f"{name}.{rule}", (name,), count.rows, self.rows, self._detail(name, rule, count))
+            for (name, rule), count in self.counts.items()
+            if count.rows
+        ]
+        if self.rows < (least := self.contract.minimum_rows):
+            broken.append(Failure("table.rows", (), 0, 0, f"{self.rows:,} rows, at least {least:,} are needed"))
+        return broken
+
+    def _detail(self, name: str, rule: str, count: _Count) -> str:
+        column = self.contract[name]
+        held = column.kind if column.kind not in ("category", "id") else f"{column.kind} stored as {column.storage}"
+        finer = f"finer than {column.unit}" if column.kind == "timestamp" else _digits(column)
+        return f"{f'not of kind {held}' if rule == 'type' else finer}, the first in row {count.first:,}"
+
+
+def _digits(column: Column) -> str:
+    if column.decimals is None:
+        return "more digits than float64 holds"
+    return f"more than {column.decimals} digits after the point"

@@ -1,0 +1,61 @@
+"""A model's folder: weights in safetensors, all the rest in JSON, nothing pickled."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_contracts import ModelError
+from tasks.storage import atomic
+
+if TYPE_CHECKING:
+    from models import Model
+
+__all__ = ["load_model", "save_model"]
+
+_WEIGHTS, _DESCRIPTION = "weights.safetensors", "model.json"
+_FORM = 1  # of the folder; raised when a reader of the old one could not read the new one
+
+
+def save_model(folder: Path, model: "Model", described: dict[str, Any]) -> Path:
+    """Write a model and what is known of it as a folder, whole or not at all, in the place of an older one.
+
+    Raises:
+        ReleaseError: the folder cannot be written.
+    """
+    import shutil
+
+    from safetensors.torch import save_file
+
+    tensors, config = model.state()
+    text = json.dumps({"form": _FORM, **described, "config": config}, indent=1, ensure_ascii=False, allow_nan=False)
+    with atomic(folder) as partial:
+        partial.mkdir()
+        save_file(tensors, partial / _WEIGHTS)
+        (partial / _DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # a folder is not replaced by renaming; a model can be made again
+    return folder
+
+
+def load_model(folder: Path) -> tuple["Model", dict[str, Any]]:
+    """Return the model in a folder, and what is known of it.
+
+    Raises:
+        ModelError: there is none, or of a form or name that is not known.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from models import MODELS
+
+    try:
+        described: dict[str, Any] = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
+        tensors = load_file(folder / _WEIGHTS)
+    except (OSError, ValueError, SafetensorError):
+        raise ModelError(
+            "a model's folder holds weights and their description",
+            f"{folder} has none that can be read",
+            "Train again",
+        ) from None
+    if described.get("form") != _FORM or described.get("model") not in MODELS:
+        raise ModelError("a model is of a form that is known", f"{folder} is not", "Train again with this version")
+    return MODELS[described["model"]].from_state(tensors, described["config"]), described

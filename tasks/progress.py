@@ -1,0 +1,63 @@
+"""Progress of long steps: a bar where there is a terminal, a plain log line now and then where there is not."""
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+__all__ = ["Advance", "progress"]
+
+logger = logging.getLogger(__name__)
+
+Advance = Callable[[float, str], None]
+"""Called with how much has been done since the last call, and a note for people (may be empty)."""
+
+_SECONDS_BETWEEN_LINES = 5.0  # often enough to see that it lives, seldom enough to read
+
+
+@contextmanager
+def progress(what: str, *, total: float | None = None, unit: str = "rows") -> Iterator[Advance]:
+    """Show the progress of one step for as long as the block runs.
+
+    Args:
+        what: the step, as a verb and its object: "reading source".
+        total: how much there is to do; None: not known.
+        unit: of `total`.
+    """
+    if sys.stderr.isatty():
+        with _bar(what, total, unit) as advance:
+            yield advance
+    else:
+        yield _lines(what, total, unit)
+
+
+@contextmanager
+def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} {task.fields[unit]} {task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total, unit=unit, note="")
+        yield lambda amount, note: bar.update(task, advance=amount, note=note)
+
+
+def _lines(what: str, total: float | None, unit: str) -> Advance:
+    done, last = 0.0, time.monotonic()
+
+    def advance(amount: float, note: str) -> None:
+        nonlocal done, last
+        done += amount
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            of = "" if total is None else f" of {total:,.0f}"
+            logger.info("%s: %s%s %s %s", what, f"{done:,.0f}", of, unit, note)
+
+    return advance

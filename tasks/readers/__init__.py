@@ -1,0 +1,63 @@
+"""Readers: one file per form of source, and the casts from what they read to a contract's kinds.
+
+`read` gives record batches as the source holds them: text as text, typed columns with the source's own types.
+`tasks.readers.cells` makes the contract's kinds of them, and counts what does not fit.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from data_contracts import Failure, Source
+from tasks.readers.jsonl import read_jsonl
+from tasks.readers.locate import File, find_files, format_of
+from tasks.readers.parquet import read_parquet
+from tasks.readers.spelling import Spelling
+from tasks.readers.sql import read_sql
+from tasks.readers.text import read_text
+
+__all__ = ["read", "spelling_of"]
+
+
+def read(source: Source, *, names: Sequence[str] | None, failures: list[Failure]) -> Iterator[pa.RecordBatch]:
+    """Yield a source's rows in batches, file after file.
+
+    Args:
+        source: where, and how it is written.
+        names: of the contract's columns; None: whatever is there.
+        failures: rows that had to be left out are counted here; the caller refuses the source at its end.
+
+    Raises:
+        DataError: the source as a whole cannot be read, or its columns are others.
+    """
+    form = format_of(source)
+    if form == "sql":
+        yield from read_sql(source, names=names)
+        return
+    for file in find_files(source):
+        within = None if names is None else [name for name in names if name not in dict(file.partitions)]
+        for batch in _batches(file, source, form=form, names=within, failures=failures):
+            yield _with_partitions(batch, file)
+
+
+def spelling_of(source: Source) -> Spelling:
+    """Return how a source writes its cells; in a text file the empty cell is not known either."""
+    if format_of(source) in ("csv", "tsv"):
+        return Spelling(("", *source.unknown), source.decimal)
+    return Spelling(source.unknown)
+
+
+def _batches(
+    file: File, source: Source, *, form: str, names: Sequence[str] | None, failures: list[Failure]
+) -> Iterator[pa.RecordBatch]:
+    if form == "parquet":
+        return read_parquet(file, names=names)
+    reader = read_jsonl if form == "jsonl" else read_text
+    return reader(file, source, names=names, failures=failures)
+
+
+def _with_partitions(batch: pa.RecordBatch, file: File) -> pa.RecordBatch:
+    for name, value in file.partitions:
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.array([value] * batch.num_rows, pa.string()))
+    return batch

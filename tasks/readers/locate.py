@@ -1,0 +1,179 @@
+"""From a location (path, glob, folder, fsspec URI) to the files to read, and what their errors are called.
+
+Nothing said here quotes a library's own message: those may quote what they read.
+"""
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from data_contracts import Source
+from tasks.readers.problems import UnreachableError, refused
+
+__all__ = ["File", "find_files", "format_of", "is_database", "open_bytes", "reading"]
+
+_FORMATS = {
+    ".csv": "csv", ".data": "csv", ".txt": "csv", ".test": "csv", ".tsv": "tsv", ".tab": "tsv",
+    ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+}  # fmt: skip
+_GZIP = b"\x1f\x8b"
+_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
+_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how Hive, and pyarrow after it, spells null in a folder's name
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a source.
+
+    Args:
+        system: the fsspec filesystem; None: the local disk, which Arrow reads itself.
+        path: within the filesystem.
+        label: what people may see of it: never a path, whose folders may be named after values.
+        partitions: columns that the folders' names give (`year=2024/`), as text.
+    """
+
+    system: Any
+    path: str
+    label: str
+    partitions: tuple[tuple[str, str | None], ...] = ()
+
+
+def is_database(location: str) -> bool:
+    """Return whether a location is a database's URL: a scheme that no filesystem has."""
+    import fsspec
+
+    scheme, found, _ = location.partition("://")
+    filesystems = {*fsspec.available_protocols(), *fsspec.registry}
+    return bool(found) and scheme.split("::")[-1].partition("+")[0] not in filesystems
+
+
+def format_of(source: Source) -> str:
+    """Return what a source's bytes are, as stated or as its suffix says; text in columns where neither does."""
+    if source.format is not None:
+        return source.format
+    if is_database(source.location):
+        return "sql"
+    path = PurePosixPath(re.sub(r"\.gz$", "", source.location.partition("?")[0]))
+    return _FORMATS.get(path.suffix.lower(), "csv" if path.suffix else _format_within(source))
+
+
+def _format_within(source: Source) -> str:
+    """Return the format of the first file of a folder that has a known suffix."""
+    for file in find_files(source):
+        suffix = PurePosixPath(file.path.removesuffix(".gz")).suffix.lower()
+        if suffix in _FORMATS:
+            return _FORMATS[suffix]
+    return "csv"
+
+
+def find_files(source: Source) -> list[File]:
+    """Return the files of a source, sorted by path.
+
+    A folder gives every file below it; names that begin with `.` or `_` are notes, not data.
+
+    Raises:
+        DataError: `source.missing`, `source.url`.
+    """
+    location = source.location.removeprefix("file://")
+    with reading("the source"):
+        if "://" in location:
+            system, root, paths = _remote(location)
+        else:
+            system, root, paths = None, location, _local(location)
+    if not paths:
+        raise refused(
+            "source.missing", "the source is there", f"no file is found at {source.shown}", "Check the location"
+        )
+    labels = [f"file {n} of {len(paths)}" if len(paths) > 1 else "the file" for n in range(1, len(paths) + 1)]
+    return [
+        File(system, path, label, _partitions(path.removeprefix(root)))
+        for path, label in zip(paths, labels, strict=True)
+    ]
+
+
+def _local(location: str) -> list[str]:
+    if os.path.isdir(location):  # noqa: PTH112 - fsspec and glob speak in texts too
+        found = glob.glob(f"{glob.escape(location)}/**/*", recursive=True)  # noqa: PTH207 - the same
+        return _data_only(sorted(filter(os.path.isfile, found)), location)
+    if os.path.exists(location):  # noqa: PTH110 - the same
+        return [location]
+    return sorted(filter(os.path.isfile, glob.glob(location, recursive=True)))  # noqa: PTH207 - the same
+
+
+def _remote(location: str) -> tuple[Any, str, list[str]]:
+    import fsspec
+
+    try:
+        system, path = fsspec.core.url_to_fs(location)
+    except (ImportError, ValueError):
+        raise refused(
+            "source.url",
+            "the location's scheme can be opened",
+            f"{location.partition('://')[0]}:// cannot",
+            "Check the location, and install the package that fsspec needs for it",
+        ) from None
+    if system.isdir(path):
+        return system, path, _data_only(sorted(system.find(path)), path)
+    return system, path, [path] if system.exists(path) else sorted(system.glob(path))
+
+
+def _data_only(paths: list[str], root: str) -> list[str]:
+    return [path for path in paths if not re.search(r"(^|/)[._]", path.removeprefix(root))]
+
+
+def _partitions(below: str) -> tuple[tuple[str, str | None], ...]:
+    pairs = (_PARTITION.fullmatch(part) for part in below.split("/")[:-1])
+    return tuple((unquote(p[1]), None if p[2] == _NULL_PARTITION else unquote(p[2])) for p in pairs if p)
+
+
+def open_bytes(file: File) -> pa.NativeFile:
+    """Open a file for reading; what is compressed by gzip, told by its first bytes, is read as what it holds.
+
+    Raises:
+        DataError: `source.format` where the name says gzip and the bytes do not.
+    """
+    raw = pa.OSFile(file.path) if file.system is None else pa.PythonFile(file.system.open(file.path, "rb"), mode="r")
+    compressed = raw.read(2) == _GZIP
+    raw.seek(0)
+    if file.path.endswith(".gz") and not compressed and raw.size():
+        raise refused(
+            "source.format",
+            "what is named .gz is compressed by gzip",
+            f"{file.label} is not",
+            "Compress it, or name it for what it is",
+        )
+    return pa.CompressedInputStream(raw, "gzip") if compressed else raw
+
+
+@contextmanager
+def reading(label: str) -> Iterator[None]:
+    """Turn what libraries raise while they read into the project's own errors, without their words.
+
+    Raises:
+        UnreachableError: a connection failed.
+        DataError: `source.missing`, `source.format`.
+    """
+    try:
+        yield
+    except (ConnectionError, TimeoutError) as error:
+        raise UnreachableError(type(error).__name__) from None
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise refused(
+            "source.missing", "the source can be opened", f"{label} cannot: {reason}", "Check the location"
+        ) from None
+    except (pa.ArrowException, OSError, EOFError, ValueError) as error:
+        raise refused(
+            "source.format",
+            "the source is whole, and what its format says",
+            f"reading {label} stopped with {type(error).__name__}",
+            "Check that the file is complete, and the contract's format, separator and encoding",
+        ) from None

@@ -1,0 +1,115 @@
+"""What tasks hand to one another: references to artefacts and small records, never frames or models."""
+
+from dataclasses import dataclass, field
+
+from data_contracts import Threshold
+
+__all__ = ["Judgement", "Reference", "Score", "Scores", "Split", "Trained", "Verdict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An artefact on disk.
+
+    Args:
+        uri: where it lies; a file, or a folder (of a model).
+        digest: SHA-256 of the file's bytes, or of the sorted digests of a folder's files; hexadecimal.
+        rows: how many rows it holds, or was learned from.
+    """
+
+    uri: str
+    digest: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One figure about a synthetic dataset, with all that is needed to get it again.
+
+    Args:
+        name: by which the gate and the reports know it: `column_shapes`, `membership_auc`, ...
+        value: the figure; NaN where it could not be had, and the gate then refuses.
+        metric: what computed it, as a dotted name.
+        version: of the library that computed it.
+        seed: of its subsampling and its models.
+        rows: how many rows of each table went in: `{"train": 29305, "synthetic": 29305}`.
+        floor: the same figure for the holdout in the place of the synthetic rows, where it makes sense.
+        note: for people: why the value is NaN, or what was left out to have it in time; names and counts only.
+    """
+
+    name: str
+    value: float
+    metric: str
+    version: str
+    seed: int
+    rows: dict[str, int] = field(default_factory=dict)
+    floor: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All scores of a run, and the JSON file that holds them."""
+
+    uri: str
+    digest: str
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What a model may learn from, and what it never sees."""
+
+    train: Reference
+    holdout: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained model on disk.
+
+    Args:
+        uri: of the folder with its weights and configuration.
+        digest: of the folder.
+        rows: how many rows it learned from.
+        model: its name.
+        seed: of its randomness.
+        steps: after how many steps training ended; asking for as many gives the same bytes again.
+        seconds: how long training took.
+        cut: the budget ended training before its plan did.
+    """
+
+    uri: str
+    digest: str
+    rows: int
+    model: str
+    seed: int
+    steps: int
+    seconds: float
+    cut: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One threshold and what became of it; `value` is None where the score is missing or not a number."""
+
+    threshold: Threshold
+    value: float | None
+    passed: bool
+
+    def __str__(self) -> str:
+        """Return one line: score, value, bounds and reason."""
+        value = "missing" if self.value is None else f"{self.value:.4f}"
+        return f"{self.threshold.score} is {value}, must be {self.threshold.bounds}: {self.threshold.because}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All thresholds with their outcome."""
+
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Return whether every threshold is met."""
+        return all(judgement.passed for judgement in self.judgements)

@@ -1,0 +1,118 @@
+"""Put the evidence together, and the page that people read.
+
+Reads: the records of all steps, train.parquet and the synthetic rows.
+Writes: `<run>/evidence.json`, `<run>/report.html`.
+Fails when: the disk is full.
+Safe to repeat because: both files are written whole or not at all, from the same records.
+"""
+
+import logging
+import math
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts import Contract
+from tasks.parquet import read_table
+from tasks.references import Judgement, Reference, Score, Scores, Split, Trained, Verdict
+from tasks.storage import write_json, write_text
+
+__all__ = ["Evidence", "report"]
+
+logger = logging.getLogger(__name__)
+
+_PACKAGES = (
+    "likeness",
+    "torch",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "prefect",
+    "great-expectations",
+    "sdmetrics",
+    "scikit-learn",
+    "xgboost-cpu",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where the evidence of a run lies: `facts` as JSON for machines, `page` as HTML for people."""
+
+    facts: str
+    page: str
+
+
+@task(cache_policy=NO_CACHE)  # takes a second
+def report(
+    contract: Contract,
+    *,
+    run: str,
+    source: Reference,
+    parts: Split,
+    trained: Trained,
+    synthetic: Reference,
+    scores: Scores,
+    verdict: Verdict,
+) -> Evidence:
+    """Write the run's facts and its page, whether the gate will let it through or not.
+
+    Raises:
+        ReleaseError: the disk is full.
+    """
+    from tasks.reports.marginals import marginals
+    from tasks.reports.pages import report as page
+
+    facts = {
+        "contract": {"id": contract.id, "version": contract.version},
+        "rows": synthetic.rows,
+        "source": {"digest": source.digest, "rows": source.rows},
+        "split": {"train": parts.train.rows, "holdout": parts.holdout.rows},
+        "model": {"name": trained.model, "steps": trained.steps, "seconds": trained.seconds, "cut": trained.cut},
+        "seed": trained.seed,
+        "scores": [_score(score) for score in scores.scores],
+        "verdict": {"passed": verdict.passed, "checks": [_check(judgement) for judgement in verdict.judgements]},
+        "versions": versions(),
+    }
+    evidence = Evidence(str(Path(run) / "evidence.json"), str(Path(run) / "report.html"))
+    write_json(Path(evidence.facts), facts)
+    train, generated = (read_table(Path(data.uri)) for data in (parts.train, synthetic))
+    shown = marginals(contract, train=train, synthetic=generated)
+    html = page(contract, scores.scores, verdict=verdict, marginals=shown, facts=_provenance(facts))
+    write_text(Path(evidence.page), html)
+    logger.info("reported %s: %s", contract.id, "passed" if verdict.passed else "refused")
+    return evidence
+
+
+def _provenance(facts: dict[str, Any]) -> dict[str, object]:
+    """Return the facts of a run as labels and figures for its page."""
+    model, split, source = facts["model"], facts["split"], facts["source"]
+    return {
+        "Contract": f"{facts['contract']['id']} {facts['contract']['version']}",
+        "Source": f"{source['rows']:,} rows, SHA-256 {source['digest']}",
+        "Learned from": f"{split['train']:,} rows",
+        "Held out": f"{split['holdout']:,} rows",
+        "Generated": f"{facts['rows']:,} rows",
+        "Model": f"{model['name']}, {model['steps']:,} steps in {model['seconds']:.0f} s"
+        + (", cut by the budget" if model["cut"] else ""),
+        "Seed": facts["seed"],
+        "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that has a say in the bytes and the scores."""
+    return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {**asdict(score), "value": None if math.isnan(score.value) else score.value}
+
+
+def _check(judgement: Judgement) -> dict[str, Any]:
+    return {**asdict(judgement.threshold), "value": judgement.value, "passed": judgement.passed}

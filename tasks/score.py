@@ -1,0 +1,56 @@
+"""Score: how like the real rows the synthetic ones are, how useful, and how private.
+
+Reads: `train`, `holdout` and `synthetic` Parquet.  Writes: `<run>/scores.json`.
+Fails when: a table lacks a column or has no row.  A measure that cannot be had is NaN, and the gate refuses it.
+Safe to repeat because: the same tables and seed give the same bytes, written whole or not at all.
+"""
+
+import logging
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from prefect import task
+
+from data_contracts import Contract
+from tasks.parquet import read_table
+from tasks.references import Reference, Score, Scores
+from tasks.scoring import measure
+from tasks.storage import digest_file, write_json
+
+__all__ = ["score"]
+
+logger = logging.getLogger(__name__)
+
+
+@task
+def score(
+    contract: Contract, *, train: Reference, holdout: Reference, synthetic: Reference, run: str, seed: int
+) -> Scores:
+    """Score the synthetic rows against the rows learned from and the rows held out.
+
+    Args:
+        contract: of the three tables.
+        train: Parquet file of the rows that the model learned from.
+        holdout: Parquet file of real rows that it never saw.
+        synthetic: Parquet file of the rows that are judged.
+        run: the run's folder.
+        seed: of all subsamples and models.
+
+    Raises:
+        DataError: a table lacks a column, holds it as another type than the contract says, or has no row.
+        ReleaseError: the disk is full, or the run's folder cannot be written.
+    """
+    tables = {"train": train, "holdout": holdout, "synthetic": synthetic}
+    scores = measure(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}, seed=seed)
+    path = Path(run) / "scores.json"
+    write_json(path, [_record(one) for one in scores])
+    logger.info("scored %s: %s", contract.id, ", ".join(f"{one.name} {one.value:.4g}" for one in scores))
+    return Scores(str(path), digest_file(path), scores)
+
+
+def _record(one: Score) -> dict[str, object]:
+    """Return a score for JSON, which has no NaN: null."""
+    return {
+        name: None if isinstance(value, float) and math.isnan(value) else value for name, value in asdict(one).items()
+    }

@@ -1,0 +1,247 @@
+"""How like the synthetic rows are: SDMetrics' reports and the two-sample test.  The one door to SDMetrics.
+
+The reports are held to the literature's form: no pair of columns is skipped for being weakly related, no rows
+are drawn behind our back.  One thing is stricter than SDMetrics: a column or pair that only the synthetic table
+makes impossible to compare (it became constant, or null throughout) counts as 0 instead of being left out.
+
+Two-sample test: Lopez-Paz, Oquab: Revisiting Classifier Two-Sample Tests, 2017, https://arxiv.org/abs/1610.06545
+"""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from data_contracts import Contract
+from tasks.references import Score
+from tasks.scoring import trees
+from tasks.scoring.frames import Frame, Tables, generator, join, sample, spanning_sample
+
+__all__ = ["diagnostic", "quality", "two_sample"]
+
+_MOST_ROWS = 100_000  # of a table: SDMetrics counts pairs in pandas, 15 columns of that size take 15 s
+_MOST_PAIRS = 1_500  # of columns, 55 columns whole: SDMetrics takes 5 to 10 ms a pair of 30,000 rows
+_FOLDS = 3
+_SHAPES, _TRENDS, _VALIDITY, _STRUCTURE = "Column Shapes", "Column Pair Trends", "Data Validity", "Data Structure"
+_PROPERTIES = {"QualityReport": (_SHAPES, _TRENDS), "DiagnosticReport": (_VALIDITY, _STRUCTURE)}
+
+
+def quality(tables: Tables, seed: int) -> tuple[Score, ...]:
+    """Return SDMetrics' Column Shapes and Column Pair Trends against train, beside the holdout's own.
+
+    Where there are more pairs of columns than `_MOST_PAIRS`, the columns are dealt at random into groups, and pairs
+    within a group are compared: every column is looked at with several others, and each pair is as likely.
+    """
+    import sdmetrics
+
+    rng = generator(seed, "quality")
+    train, holdout, synthetic = (spanning_sample(frame, _MOST_ROWS, rng=rng) for frame in tables)
+    groups = _groups(train.features.names, rng)
+    values = _quality(train, synthetic, groups)
+    floors = _quality(train, holdout, groups)
+    pairs = sum(len(group) * (len(group) - 1) // 2 for group in groups)
+    total = len(train.features.names) * (len(train.features.names) - 1) // 2
+    note = "" if pairs == total else f"{pairs:,} of {total:,} pairs of columns, drawn at random"
+    rows = {"train": len(train), "holdout": len(holdout), "synthetic": len(synthetic)}
+    return tuple(
+        Score(
+            name,
+            values[label],
+            f"sdmetrics.reports.QualityReport: {label}",
+            version=f"sdmetrics {sdmetrics.__version__}",
+            seed=seed,
+            rows=rows,
+            floor=floors[label],
+            note=(note if label == _TRENDS else "") or _undefined(values[label], label),
+        )
+        for name, label in (("column_shapes", _SHAPES), ("column_pair_trends", _TRENDS))
+    )
+
+
+def diagnostic(
+    contract: Contract, *, train: pa.Table, holdout: pa.Table, synthetic: pa.Table, seed: int
+) -> tuple[Score, ...]:
+    """Return SDMetrics' Data Validity and Data Structure, ids and keys included, beside the holdout's own."""
+    import sdmetrics
+
+    rng = generator(seed, "diagnostic")
+    frames = [_plain(contract, _some(table, rng)) for table in (train, holdout, synthetic)]
+    values, floors = (_diagnostic(contract, frames[0], other) for other in (frames[2], frames[1]))
+    rows = dict(zip(("train", "holdout", "synthetic"), map(len, frames), strict=True))
+    return tuple(
+        Score(
+            name,
+            values[label],
+            f"sdmetrics.reports.DiagnosticReport: {label}",
+            version=f"sdmetrics {sdmetrics.__version__}",
+            seed=seed,
+            rows=rows,
+            floor=floors[label],
+            note=_undefined(values[label], label),
+        )
+        for name, label in (("data_validity", _VALIDITY), ("data_structure", _STRUCTURE))
+    )
+
+
+def two_sample(tables: Tables, seed: int) -> tuple[Score, ...]:
+    """Return how well boosted trees fail to tell synthetic rows from real ones: 1 not at all told apart, 0 always.
+
+    1 - mean over three folds of (2 max(.5, AUC) - 1), on as many rows of either table.  Beside it as floor: the same
+    for the holdout in the synthetic rows' place.
+    """
+    floor, _ = _indistinguishable(tables.train, tables.holdout, seed=seed)
+    scores = []
+    for name in ("train", "holdout"):
+        value, rows = _indistinguishable(getattr(tables, name), tables.synthetic, seed=seed)
+        scores.append(
+            Score(
+                f"two_sample_{name}",
+                value,
+                "tasks.scoring.fidelity.two_sample",
+                version=trees.version(),
+                seed=seed,
+                rows={name: rows, "synthetic": rows},
+                floor=floor,
+                note=_undefined(value, "the two-sample test"),
+            )
+        )
+    return tuple(scores)
+
+
+def _indistinguishable(real: Frame, other: Frame, *, seed: int) -> tuple[float, int]:
+    """Return the two-sample figure, NaN for fewer rows than folds, and the rows of either side."""
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import StratifiedKFold
+
+    rng = generator(seed, "two_sample")
+    size = min(len(real), len(other), trees.rows_within(real))
+    if size < _FOLDS or not real.features.names:
+        return np.nan, size
+    both = join(sample(real, size, rng=rng), sample(other, size, rng=rng))
+    truth = np.repeat([0, 1], size)
+    told = []
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=int(rng.integers(2**32)))
+    for learn, judge in folds.split(truth, truth):
+        guess = trees.predict(
+            both.take(learn), truth[learn], both.take(judge), objective={"objective": "binary:logistic"}, seed=seed
+        )
+        told.append(2 * max(0.5, float(roc_auc_score(truth[judge], guess))) - 1)
+    return 1 - float(np.mean(told)), size
+
+
+def _undefined(value: float, what: str) -> str:
+    return f"{what} could not be had: too few rows, or no column for it" if np.isnan(value) else ""
+
+
+def _groups(names: Sequence[str], rng: np.random.Generator) -> list[list[str]]:
+    """Deal the columns into groups of equal size with at most `_MOST_PAIRS` pairs within them; one if that holds."""
+    count = next(
+        groups for groups in range(1, len(names) + 2) if len(names) * (-(-len(names) // groups) - 1) / 2 <= _MOST_PAIRS
+    )
+    order = rng.permutation(len(names)) if count > 1 else np.arange(len(names))
+    return [[names[position] for position in np.sort(part)] for part in np.array_split(order, count)]
+
+
+def _quality(real: Frame, other: Frame, groups: list[list[str]]) -> dict[str, float]:
+    """Return both figures, averaged over the columns and the pairs of all groups."""
+    left, right = _coded(real), _coded(other)
+    kinds = {name: "numerical" if name in real.features.numbers else "categorical" for name in real.features.names}
+    scores: dict[str, list[float]] = {_SHAPES: [], _TRENDS: []}
+    for group in groups:
+        metadata = {"columns": {name: {"sdtype": kinds[name]} for name in group}}
+        details = _report("QualityReport", left[group], right[group], metadata)
+        for row in details[_SHAPES].itertuples(index=False):
+            scores[_SHAPES].append(_strict(row.Score, left[[row.Column]]))
+        for first, second, score in details[_TRENDS][["Column 1", "Column 2", "Score"]].itertuples(index=False):
+            numbers = [name for name in (first, second) if kinds[name] == "numerical"]
+            # only a correlation needs two values of each; shares of combinations are always defined
+            scores[_TRENDS].append(_strict(score, left[numbers], varied=len(numbers) == len((first, second))))
+    return {label: _mean(values) for label, values in scores.items()}
+
+
+def _strict(score: float, real: Any, *, varied: bool = False) -> float:  # noqa: ANN401  # pandas is imported late
+    """Return the score; 0 where there is none although the real columns allow one."""
+    known = real.dropna()
+    defined = (known.nunique() > 1).all() if varied else len(known) > 0
+    return 0.0 if np.isnan(score) and defined else float(score)
+
+
+def _mean(values: Sequence[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.mean(known)) if known else np.nan
+
+
+def _coded(frame: Frame) -> Any:  # noqa: ANN401  # pandas is imported late
+    """Return a data frame of numbers and of codes: SDMetrics' figures do not depend on the categories' names."""
+    import pandas as pd
+
+    values = dict(zip(frame.features.numbers, frame.numbers.T, strict=True))
+    codes = dict(zip(frame.features.categories, np.where(frame.codes < 0, np.nan, frame.codes).T, strict=True))
+    return pd.DataFrame({**values, **codes}, columns=list(frame.features.names))
+
+
+def _diagnostic(contract: Contract, real: Any, other: Any) -> dict[str, float]:  # noqa: ANN401
+    from data_contracts.metadata import sdmetrics_metadata
+
+    (metadata,) = sdmetrics_metadata(contract)["tables"].values()
+    for name in [column.name for column in contract.columns if column.kind in ("date", "timestamp")]:
+        metadata["columns"][name] = {"sdtype": "numerical"}  # as numbers, since SDMetrics knows no day before 1677
+    details = _report("DiagnosticReport", real, other, metadata)
+    for table in details.values():
+        if "Error" in table:  # what could not be checked does not hold
+            table.loc[table["Error"].notna(), "Score"] = 0.0
+    return {label: _mean(table["Score"]) for label, table in details.items()}
+
+
+def _report(name: str, real: Any, other: Any, table: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
+    """Return the details of each property of one of SDMetrics' reports on one table, whose metadata is given."""
+    from sdmetrics import reports
+
+    report = getattr(reports, name)()
+    report.real_correlation_threshold = report.real_association_threshold = 0
+    report.num_rows_subsample = None
+    metadata = {"tables": {"table": table}, "relationships": []}
+    with _quiet():
+        report.generate({"table": real}, {"table": other}, metadata, verbose=False)
+    return {label: report.get_details(label, table_name="table") for label in _PROPERTIES[name]}
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the library's warnings to itself: they speak of its own code, and some quote values."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _plain(contract: Contract, table: pa.Table) -> Any:  # noqa: ANN401  # pandas is imported late
+    """Return a data frame whose types depend on the table's types alone, not on where its nulls are."""
+    import pandas as pd
+
+    columns = {}
+    for name in contract.names:
+        if name not in table.column_names:
+            continue
+        values = table.column(name)
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(values.type.value_type)
+        elif pa.types.is_temporal(values.type):
+            values = (
+                values.cast(pa.int32()).cast(pa.int64()) if pa.types.is_date32(values.type) else values.cast(pa.int64())
+            )
+        if pa.types.is_boolean(values.type):
+            columns[name] = pd.Series(values.to_pylist(), dtype=object)
+        elif pa.types.is_integer(values.type):
+            columns[name] = values.to_pandas(types_mapper={values.type: pd.Int64Dtype()}.get)
+        else:
+            columns[name] = values.to_pandas()
+    return pd.DataFrame(columns)
+
+
+def _some(table: pa.Table, rng: np.random.Generator) -> pa.Table:
+    if len(table) <= _MOST_ROWS:
+        return table
+    return table.take(np.sort(rng.choice(len(table), _MOST_ROWS, replace=False)))

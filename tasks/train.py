@@ -1,0 +1,133 @@
+"""Train: learn the training rows.
+
+Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``.
+Fails when: the model's name is not known, there are too few rows, or the likelihood is not finite.
+Safe to repeat because: the same rows, seed and steps give the same bytes, and the folder is replaced whole.
+"""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from data_contracts import Contract, ModelError
+from tasks.learning.combinations import allowed_codes
+from tasks.learning.modelfiles import save_model
+from tasks.parquet import read_batches
+from tasks.progress import Advance, progress
+from tasks.references import Reference, Trained
+from tasks.storage import digest_folder
+
+if TYPE_CHECKING:
+    import torch
+
+    from models import Model
+    from models.encoding import Encoded, Encoder
+
+__all__ = ["train"]
+
+logger = logging.getLogger(__name__)
+
+_LEAST_ROWS = 10  # fewer have no held-out rows to judge a model by
+
+
+# a failure repeats exactly: no retries; the artefact lies in the run's folder
+@task(name="train", cache_policy=NO_CACHE)
+def train(
+    contract: Contract,
+    train: Reference,
+    *,
+    run: str,
+    model: str | None = None,
+    seed: int = 0,
+    budget_seconds: float | None = None,
+    steps: int | None = None,
+) -> Trained:
+    """Learn the training rows with the named model, or the contract's.
+
+    Raises:
+        ModelError: the model is not known, cannot learn these rows, or did not train.
+        ReleaseError: the run's folder cannot be written.
+    """
+    import torch
+
+    from models.threads import one_thread
+
+    name = model or contract.model
+    learner = _learner(name)
+    _check(train, budget_seconds=budget_seconds, steps=steps)
+    generator = torch.Generator().manual_seed(seed)
+    encoder, x = _encode(contract, train, generator)
+    with one_thread(), progress("training", total=None, unit="passes") as advance:
+        learner.fit(
+            x,
+            encoder.spans,
+            generator=generator,
+            budget_seconds=budget_seconds,
+            steps=steps,
+            on_progress=lambda _, note: advance(1, note),
+        )
+    described = {
+        "model": name,
+        "contract": {"id": contract.id, "version": contract.version},
+        "rows": train.rows,
+        "seed": seed,
+        "steps": learner.fitted.steps,
+        "cut": learner.fitted.cut,
+        "combinations": allowed_codes(contract, Path(train.uri), encoder),
+        "columns": encoder.state(),
+    }
+    folder = save_model(Path(run) / "model", learner, described)
+    fitted = learner.fitted
+    logger.info("trained %s: %s steps in %.0f s", name, f"{fitted.steps:,}", fitted.seconds)
+    return Trained(str(folder), digest_folder(folder), train.rows, name, seed, fitted.steps, fitted.seconds, fitted.cut)
+
+
+def _learner(name: str) -> "Model":
+    """Return a new model by its name.
+
+    Raises:
+        ModelError: there is none of that name.
+    """
+    from models import MODELS
+
+    if name not in MODELS:
+        raise ModelError(
+            "a model is one of those that there are",
+            f"{name!r} is not",
+            f"Choose one of: {', '.join(MODELS)}",
+        )
+    return MODELS[name]()
+
+
+def _check(train: Reference, *, budget_seconds: float | None, steps: int | None) -> None:
+    """Refuse what cannot train.
+
+    Raises:
+        ModelError: too few rows, or a budget of nothing.
+    """
+    if train.rows < _LEAST_ROWS:
+        fact, remedy = f"there are {train.rows:,}", "Bring more rows, or hold fewer out"
+        raise ModelError(f"a model learns from at least {_LEAST_ROWS} rows", fact, remedy)
+    if (budget_seconds is not None and budget_seconds <= 0) or (steps is not None and steps < 1):
+        raise ModelError("a budget lets a model train", "it is zero or less", "Give seconds above 0 or steps from 1")
+
+
+def _encode(contract: Contract, train: Reference, generator: "torch.Generator") -> tuple["Encoder", "Encoded"]:
+    """Return the encoder of the training rows, and all of them encoded: two passes over the file."""
+    from models.encoding import Encoded, Encoder
+
+    path = Path(train.uri)
+    with progress("encoding", total=2 * train.rows) as advance:
+        encoder = Encoder.fit(contract.columns, _read(path, advance))
+        return encoder, Encoded.join([encoder.encode(batch, generator=generator) for batch in _read(path, advance)])
+
+
+def _read(path: Path, advance: Advance) -> Iterator[pa.RecordBatch]:
+    for batch in read_batches(path):
+        yield batch
+        advance(batch.num_rows, "")

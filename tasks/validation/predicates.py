@@ -1,0 +1,137 @@
+"""Checks judged plainly: the form of a table, and predicates that count the rows of a batch which break a check.
+
+Great Expectations judges what it has words for; these judge the rest (`data_contracts.checks` says how), and
+what it would judge inexactly: it turns every bound into a float64, so integers beyond 2**53 lose their last digits.
+A null breaks none of them.
+"""
+
+from collections.abc import Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from data_contracts import Contract, Failure
+from data_contracts.arrow import arrow_schema
+from data_contracts.checks import Check
+from data_contracts.contract import Operator
+
+__all__ = ["EXACT", "broken", "holds", "is_learned", "misshapen", "sound_types"]
+
+EXACT = 2**53
+"""Up to here float64 holds every integer."""
+
+_OPERATORS: dict[Operator, Callable[[pa.Array, pa.Array], pa.Array]] = {
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+    "==": pc.equal,
+    "!=": pc.not_equal,
+}
+
+
+def misshapen(contract: Contract, schema: pa.Schema, rows: int) -> list[Failure]:
+    """Return what is wrong with the columns, their types and the number of rows.
+
+    Args:
+        contract: what they must be.
+        schema: the data's.
+        rows: how many the data has.
+    """
+    failures = []
+    if tuple(schema.names) != contract.names:
+        failures.append(Failure("table.columns", contract.names, 1, 1, _columns_detail(contract, schema)))
+    if rows < contract.minimum_rows:
+        failures.append(Failure("table.rows", (), 1, 1, f"{rows:,} rows, at least {contract.minimum_rows:,} needed"))
+    for field in arrow_schema(contract):
+        if schema.names.count(field.name) == 1 and schema.field(field.name).type != field.type:
+            detail = f"is {schema.field(field.name).type}, must be {field.type}"
+            failures.append(Failure(f"{field.name}.type", (field.name,), rows, rows, detail))
+    return failures
+
+
+def sound_types(contract: Contract, schema: pa.Schema) -> dict[str, pa.DataType]:
+    """Return the types of the columns that are there once and as the contract has them: these can be looked into."""
+    return {
+        field.name: field.type
+        for field in arrow_schema(contract)
+        if schema.names.count(field.name) == 1 and schema.field(field.name).type == field.type
+    }
+
+
+def _columns_detail(contract: Contract, schema: pa.Schema) -> str:
+    """Return what is wrong with the columns; unknown ones are counted, since a stray name may be a cell."""
+    missing = [name for name in contract.names if name not in schema.names]
+    repeated = [name for name in contract.names if schema.names.count(name) > 1]
+    unknown = sum(name not in contract.names for name in schema.names)
+    found = {"missing": ", ".join(missing), "more than once": ", ".join(repeated), "unknown": unknown}
+    return "; ".join(f"{word}: {what}" for word, what in found.items() if what) or "in another order"
+
+
+def is_learned(check: Check) -> bool:
+    """Return whether the check only means something beside other data: combinations that the contract does not list."""
+    return check.subject == "combination" and check.arguments["allowed"] is None
+
+
+def holds(operator: Operator, left: pa.Array, right: pa.Array) -> pa.Array:
+    """Return (N,) whether `left operator right` holds, null where either is.
+
+    Raises:
+        pyarrow.ArrowException: the types cannot be compared; its message can quote a cell.
+    """
+    return _OPERATORS[operator](_decoded(left), _decoded(right))
+
+
+def broken(check: Check, batch: pa.RecordBatch) -> int:
+    """Return how many rows of a batch break a check.
+
+    Raises:
+        KeyError: there is no predicate for such a check.
+        pyarrow.ArrowException: the columns' types do not fit the check; its message can quote a cell.
+    """
+    return _PREDICATES[check.subject](check, batch)
+
+
+def _outside(check: Check, batch: pa.RecordBatch) -> int:
+    values = batch.column(check.columns[0])
+    bounds = (("minimum", pc.less), ("maximum", pc.greater))
+    given = [(check.arguments[name], beyond) for name, beyond in bounds if check.arguments[name] is not None]
+    return sum(_true(beyond(values, pa.scalar(bound, values.type))) for bound, beyond in given)
+
+
+def _imprecise(check: Check, batch: pa.RecordBatch) -> int:
+    values, scale = batch.column(check.columns[0]), 10.0 ** check.arguments["decimals"]
+    scaled = pc.multiply(values, scale)
+    differs = pc.not_equal(pc.divide(pc.round(scaled), scale), values)
+    return _true(pc.and_(differs, pc.less(pc.abs(scaled), float(EXACT))))
+
+
+def _uncompared(check: Check, batch: pa.RecordBatch) -> int:
+    left, right = (batch.column(name) for name in check.columns)
+    return _true(pc.invert(holds(check.arguments["operator"], left, right)))
+
+
+def _uncombined(check: Check, batch: pa.RecordBatch) -> int:
+    """Count by distinct combination, which are few, and look each up once."""
+    names, allowed = list(check.columns), set(check.arguments["allowed"])
+    table = pa.table([_decoded(batch.column(name)) for name in names], names=names)
+    groups = table.group_by(names).aggregate([([], "count_all")])
+    rows = zip(*(groups[name].to_pylist() for name in names), strict=True)
+    counts = groups["count_all"].to_pylist()
+    return sum(count for row, count in zip(rows, counts, strict=True) if None not in row and row not in allowed)
+
+
+def _decoded(values: pa.Array) -> pa.Array:
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+
+
+def _true(flags: pa.Array) -> int:
+    return int(pc.sum(flags).as_py() or 0)
+
+
+_PREDICATES: dict[str, Callable[[Check, pa.RecordBatch], int]] = {
+    "range": _outside,
+    "precision": _imprecise,
+    "comparison": _uncompared,
+    "combination": _uncombined,
+}

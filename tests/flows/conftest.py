@@ -1,0 +1,58 @@
+"""A real Prefect server for the tests that run flows, and a small real table for it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+
+from data_contracts import Source, Threshold, odcs
+from flows import embedded
+
+ROOT = Path(__file__).parents[2]
+
+embedded.configure()  # before Prefect is imported
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_server():
+    from prefect.testing.utilities import prefect_test_harness
+
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture(scope="session")
+def rows(tmp_path_factory):
+    """The first 1,500 rows of Adult as CSV: small, real, mixed, with nulls."""
+    path = tmp_path_factory.mktemp("source") / "adult.csv"
+    pa_csv.write_csv(pq.read_table(ROOT / "datasets" / "adult.parquet").slice(0, 1500), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def contract(rows):
+    """Adult's contract on those rows, with a gate that a few seconds of training pass."""
+    whole = odcs.load(odcs.find("adult"))
+    gate = (
+        Threshold("data_validity", "rows outside the contract break every reader", minimum=0.99),
+        Threshold("copies_excess", "1,500 rows leave room for chance", maximum=0.02),
+        Threshold("membership_auc", "150 rows of holdout leave room for chance", maximum=0.65),
+    )
+    return replace(whole, source=Source(location=str(rows)), gate=gate)
+
+
+@pytest.fixture
+def at(tmp_path, monkeypatch):
+    """An empty working folder, so that `runs` and `releases` land there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def written(contract, at):
+    """The contract as a file."""
+    path = at / "small.yaml"
+    path.write_text(odcs.dump(contract))
+    return path

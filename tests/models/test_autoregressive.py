@@ -1,0 +1,236 @@
+"""Laws of the chain: its density, its draws, its state, its plan; and planted truths that it recovers."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from data_contracts import ModelError
+from models.autoregressive import Autoregressive
+from models.chain.axes import axis_of
+from models.chain.fitting import PLAN, half_is_fast
+from models.encoding import UNKNOWN, Encoded, Span
+
+SPANS = (Span("word", 0, 3), Span("constant", 1, 1), Span("number", 2, 2, 0, 0), Span("rank", 3, 8, ordered=True))
+QUICK = replace(PLAN, hidden=32, bins=16, gaussians=3, passes=(3, 3))
+LONGER = replace(PLAN, hidden=32, bins=16, gaussians=4, passes=(20, 20), batches=16, rate=6e-3)
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def rows(count=3_000, *, seed=0):
+    """The number is about 1 for the last word, else about -1, and absent with a fifth; the rank leans to the word."""
+    generator = seeded(seed)
+    word = torch.randint(3, (count,), generator=generator)
+    absent = (torch.rand(count, generator=generator) < 0.2).long()
+    number = torch.where(word == 2, 1.0, -1.0) + 0.3 * torch.randn(count, generator=generator)
+    number[absent == 1] = torch.nan
+    rank = (2 * word + torch.randint(4, (count,), generator=generator)).clamp(max=7)
+    return Encoded(torch.stack([word, torch.zeros_like(word), absent, rank], 1), number[:, None])
+
+
+def fitted(x, spans=SPANS, *, plan=QUICK, seed=1, **limits):
+    return Autoregressive(plan).fit(x, spans, generator=seeded(seed), **limits)
+
+
+def same(one, two):
+    return torch.equal(one.codes, two.codes) and torch.equal(one.values.nan_to_num(9), two.values.nan_to_num(9))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return fitted(rows())
+
+
+def test_the_density_sums_and_integrates_to_one(model):
+    grid = torch.linspace(-9, 9, 4_001)
+    total = 0.0
+    for word in range(3):
+        for rank in range(8):
+            code = torch.tensor([word, 0, 0, rank]).repeat(len(grid), 1)
+            density = model.log_prob(Encoded(code, grid[:, None])).double().exp()
+            absent = Encoded(torch.tensor([[word, 0, 1, rank]]), torch.tensor([[torch.nan]]))
+            total += float(torch.trapezoid(density, grid.double()) + model.log_prob(absent).exp())
+
+    assert total == pytest.approx(1, abs=0.01)
+
+
+def test_the_draws_follow_the_density(model):
+    drawn = model.sample(20_000, generator=seeded(2))
+    words = torch.bincount(drawn.codes[:, 0], minlength=3) / len(drawn)
+    one = Encoded(torch.tensor([[word, UNKNOWN, UNKNOWN, UNKNOWN] for word in range(3)]), torch.full((3, 1), torch.nan))
+
+    torch.testing.assert_close(words, _first(model, one), atol=0.015, rtol=0)
+
+
+def _first(model, x):
+    """Return the (3,) probabilities of the first column alone."""
+    network = model.chain.networks[0]
+    with torch.no_grad():
+        return network.log_prob(network(torch.ones(3, 1)), *network.axis.target(x)).exp()
+
+
+def test_what_was_learned_tells_its_own_rows_from_shuffled_ones(model):
+    x = rows(seed=5)
+    codes = x.codes.clone()
+    codes[:, 0] = codes[torch.randperm(len(x), generator=seeded()), 0]
+    shuffled = Encoded(codes, x.values)
+
+    assert model.log_prob(x).mean() > model.log_prob(shuffled).mean() + 0.5
+
+
+def test_equal_inputs_give_equal_bytes_and_other_seeds_give_others():
+    x = rows(600)
+    first, second = fitted(x), fitted(x)
+
+    assert all(
+        torch.equal(one, two) for one, two in zip(first.state()[0].values(), second.state()[0].values(), strict=True)
+    )
+    assert same(first.sample(100, generator=seeded(3)), second.sample(100, generator=seeded(3)))
+    assert not same(first.sample(100, generator=seeded(3)), first.sample(100, generator=seeded(4)))
+
+
+def test_the_steps_at_which_a_budget_cut_give_the_same_bytes_again():
+    x = rows(600)
+    cut = fitted(x, budget_seconds=1e-9)
+    again = fitted(x, steps=cut.fitted.steps)
+
+    assert cut.fitted.cut
+    assert again.fitted.steps == cut.fitted.steps == 1
+    assert same(cut.sample(50, generator=seeded()), again.sample(50, generator=seeded()))
+
+
+def test_the_number_of_threads_changes_nothing():
+    x, before = rows(300), torch.get_num_threads()
+    alone = fitted(x).log_prob(x)
+    try:
+        torch.set_num_threads(before + 1)
+        more = fitted(x).log_prob(x)
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+
+    assert torch.equal(alone, more)
+
+
+def test_the_state_holds_the_whole_model(model):
+    tensors, config = model.state()
+    again = Autoregressive.from_state(tensors, json.loads(json.dumps(config, allow_nan=False)))
+
+    assert same(model.sample(200, generator=seeded()), again.sample(200, generator=seeded()))
+    assert torch.equal(model.log_prob(rows()), again.log_prob(rows()))
+
+
+def test_each_draw_is_a_row_of_the_encoding(model):
+    drawn = model.sample(5_000, generator=seeded())
+    sizes = torch.tensor([span.size for span in SPANS])
+
+    assert ((drawn.codes >= 0) & (drawn.codes < sizes)).all()
+    assert torch.equal(drawn.values[:, 0].isnan(), drawn.codes[:, 2] == 1)
+
+
+def test_draws_hold_the_extremes_and_nothing_beyond(model):
+    x = rows()
+    drawn = model.sample(len(x), generator=seeded()).values
+    known, made = x.values[~x.values.isnan()], drawn[~drawn.isnan()]
+
+    assert made.min() == known.min()
+    assert made.max() == known.max()
+
+
+def test_known_cells_are_kept_and_the_others_drawn_given_them():
+    x = rows()
+    model = fitted(x, plan=LONGER)
+    wanted = Encoded(torch.tensor([[UNKNOWN, UNKNOWN, 0, UNKNOWN]]), torch.tensor([[1.0]]))
+    drawn = model.sample(500, generator=seeded(), given=wanted)
+
+    assert (drawn.codes[:, 2] == 0).all()
+    assert (drawn.values == 1.0).all()
+    assert (drawn.codes[:, 0] == 2).float().mean() > 0.97
+
+
+def test_unknown_cells_are_passed_over(model):
+    blank = Encoded(torch.full((2, 4), UNKNOWN), torch.full((2, 1), torch.nan))
+
+    assert model.log_prob(blank).tolist() == [0.0, 0.0]
+
+
+def test_columns_that_say_nothing_of_each_other_stay_with_their_frequencies():
+    generator = seeded()
+    x = Encoded(torch.randint(6, (400, 2), generator=generator), torch.zeros(400, 0))
+    model = fitted(x, (Span("a", 0, 6), Span("b", 1, 6)))
+
+    assert float(model.log_prob(x).mean()) == pytest.approx(-2 * math.log(6), abs=0.05)
+
+
+def test_the_exclusive_or_of_two_columns_is_learned():
+    code = torch.randint(2, (2_000, 2), generator=seeded())
+    x = Encoded(torch.cat([code, code[:, :1] ^ code[:, 1:]], 1), torch.zeros(2_000, 0))
+    drawn = fitted(x, tuple(Span(name, place, 2) for place, name in enumerate("abc")), plan=LONGER).sample(
+        2_000, generator=seeded(2)
+    )
+
+    assert ((drawn.codes[:, 0] ^ drawn.codes[:, 1]) == drawn.codes[:, 2]).float().mean() > 0.98
+
+
+def test_a_sharp_sum_of_two_numbers_is_learned():
+    number = torch.randn(4_000, 2, generator=seeded())
+    third = (number.sum(1, keepdim=True) + 0.05 * torch.randn(4_000, 1, generator=seeded(1))) / math.sqrt(2.0025)
+    x = Encoded(torch.zeros(4_000, 3, dtype=torch.int64), torch.cat([number, third], 1))
+    spans = tuple(Span(name, place, 1, place, 0, ordered=True) for place, name in enumerate("abc"))
+    drawn = fitted(x, spans, plan=LONGER).sample(4_000, generator=seeded(2)).values
+    error = drawn[:, 2] * math.sqrt(2.0025) - drawn[:, :2].sum(1)
+
+    assert error.abs().median() < 0.15  # of a spread of 1.4
+
+
+def test_very_many_codes_share_tokens_and_keep_their_frequencies():
+    size = 50_000
+    generator = seeded()
+    code = torch.where(
+        torch.rand(5_000, generator=generator) < 0.5, 7, torch.randint(size, (5_000,), generator=generator)
+    )
+    x = Encoded(code[:, None], torch.zeros(5_000, 0))
+    span = (Span("many", 0, size),)
+    model = fitted(x, span)
+    drawn = model.sample(5_000, generator=seeded()).codes[:, 0]
+
+    assert axis_of(span[0], x, 0, 0, 0).coded <= 256
+    assert (drawn == 7).float().mean() == pytest.approx(0.5, abs=0.05)
+    assert len(drawn.unique()) > 1_500
+    assert model.log_prob(x).isfinite().all()
+
+
+@pytest.mark.parametrize("count", [1, 2, 10])
+def test_few_rows_are_enough_to_begin_with(count):
+    x = rows(count)
+
+    assert len(fitted(x).sample(5, generator=seeded())) == 5
+
+
+def test_progress_is_told_after_each_pass():
+    told = []
+    model = fitted(rows(300), on_progress=lambda steps, note: told.append((steps, note)))
+
+    assert [steps for steps, _ in told] == list(range(1, model.fitted.steps + 1))
+    assert all("held-in log-likelihood" in note for _, note in told)
+
+
+def test_no_rows_cannot_be_learned_and_nothing_can_be_drawn_before():
+    with pytest.raises(ModelError, match="there are none"):
+        fitted(rows(1)[:0])
+    with pytest.raises(ModelError, match="Call fit first"):
+        Autoregressive().sample(1, generator=seeded())
+
+
+def test_half_precision_changes_the_density_little(monkeypatch):
+    x = rows(1_500)
+    monkeypatch.setattr("models.autoregressive.half_is_fast", lambda: not half_is_fast())
+    other = fitted(x).log_prob(x).mean()
+    monkeypatch.undo()
+
+    assert float(fitted(x).log_prob(x).mean()) == pytest.approx(float(other), abs=0.02)

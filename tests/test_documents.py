@@ -1,0 +1,55 @@
+"""What the documents and the deployment say is so."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flows.parameters import Synthesis
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").glob("*.md")]
+
+
+def commands():
+    text = "\n".join(path.read_text() for path in DOCUMENTS)
+    return sorted({line.split("#")[0].strip() for line in re.findall(r"^(likeness .*)$", text, flags=re.MULTILINE)})
+
+
+@pytest.mark.parametrize("line", commands())
+def test_every_command_in_the_documents_parses(line):
+    from flows.cli import _parser
+
+    _parser().parse_args(line.split()[1:])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_relative_link_leads_somewhere(document):
+    for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("deployment", yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"])
+def test_a_deployment_names_a_flow_that_loads_and_parameters_that_it_takes(deployment):
+    from prefect.flows import load_flow_from_entrypoint
+
+    flow = load_flow_from_entrypoint(deployment["entrypoint"])
+
+    assert deployment["parameters"].keys() <= flow.parameters.properties.keys()
+    Synthesis(**deployment["parameters"])
+
+
+def test_every_package_that_the_project_declares_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pinned = {line.split("==")[0].lower().replace("_", "-") for line in lines}
+    declared = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+
+    assert {re.split(r"[<>=~]", name)[0].lower() for name in declared} <= pinned
+
+
+@pytest.mark.parametrize("word", ["make run", "make test"])
+def test_the_readme_names_the_two_commands(word):
+    assert word in (ROOT / "README.md").read_text()
