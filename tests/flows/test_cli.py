@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -153,18 +154,25 @@ def test_check_tells_every_broken_rule_with_its_count(at, capsys):
         assert f"{rule}: " in capsys.readouterr().err
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """A disk that takes no file above 20 kB: the operating system's own limit, as a full disk would say it."""
+    """A disk that takes no file above 20 kB: the operating system's own limit, as a full disk would say it.
+
+    Only while a run is on: the limit holds for the test runner's own log too, where its output goes to a file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_full_disk_is_told_and_leaves_nothing(written, at, capsys):
-    assert main(["run", str(written), "--steps", "2"]) == 2
+    with small_files():
+        status = main(["run", str(written), "--steps", "2"])
+
+    assert status == 2
 
     assert "the disk has room for what is written, however:" in capsys.readouterr().err
     assert released(at) == []
