@@ -15,6 +15,7 @@ import torch
 from data_contracts import Column
 from models.encoding import Encoded, Encoder
 from models.gmm import GaussianMixture
+from models.life import Terms
 
 
 def main() -> None:
@@ -30,7 +31,7 @@ def main() -> None:
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         rows, began = learn.to(device), time.perf_counter()
         model = GaussianMixture().fit(
-            rows, encoder.spans, generator=torch.Generator().manual_seed(0), steps=asked.steps
+            rows, encoder.spans, generator=torch.Generator().manual_seed(0), terms=Terms(steps=asked.steps)
         )
         seconds = time.perf_counter() - began
         score = float(model.log_prob(judge.to(device)).double().mean())

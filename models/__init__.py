@@ -12,11 +12,9 @@ Every model has one life: `fit`, `sample`, `log_prob` where there is a density, 
 
 from models.autoregressive import Autoregressive
 from models.gmm import GaussianMixture
+from models.life import Model
 
 __all__ = ["DEFAULT", "MODELS", "Model"]
-
-Model = GaussianMixture | Autoregressive
-"""Any of them."""
 
 MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive}
 """The models by the name that contracts and the command line use."""

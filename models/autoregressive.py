@@ -18,7 +18,6 @@ How it fails, and what is done about it:
 """
 
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Self, final
@@ -27,13 +26,13 @@ import torch
 from torch import Tensor
 
 from data_contracts import ModelError
-from models.chain.axes import Axis, axis_of, edged, frequencies
 from models.chain.conditional import Conditional
-from models.chain.drawing import Chain, features_of, widths
-from models.chain.fitting import PLAN, Learner, Plan, Rows, half_is_fast
-from models.chain.parallel import together
+from models.chain.drawing import Chain
+from models.chain.fitting import PLAN, Learner, Plan, Rows
+from models.columns import Axis, Head, axis_of, edged, features_of, frequencies, widths
 from models.encoding import Encoded, Span
-from models.life import Fitted, Progress
+from models.life import FREELY, Course, Fitted, Terms
+from models.processors import half_is_fast, together
 
 __all__ = ["Autoregressive"]
 
@@ -52,7 +51,7 @@ class Autoregressive:
     def __init__(self, plan: Plan = PLAN) -> None:
         self.plan = plan
         self.chain: Chain | None = None
-        self.fitted = Fitted(0, cut=False, seconds=0.0, history=())
+        self.fitted = Fitted()
 
     def fit(
         self,
@@ -60,38 +59,28 @@ class Autoregressive:
         spans: Sequence[Span],
         *,
         generator: torch.Generator,
-        budget_seconds: float | None = None,
-        steps: int | None = None,
-        on_progress: Progress | None = None,
+        terms: Terms = FREELY,
     ) -> Self:
-        """Learn (N,) rows.
+        """Learn (N,) rows; a step is a pass over them by every column that is still learning.
 
         Args:
             x: (N,) encoded rows, on any device.
             spans: of the encoding.
             generator: all randomness.
-            budget_seconds: an upper bound; no pass begins that would go beyond it, if it takes as long as the last.
-            steps: end after so many passes: the count at which a budget cut gives the same bytes again.
-            on_progress: called after each pass.
+            terms: what bounds the fit beside the plan.
 
         Raises:
             ModelError: there are no rows, or the likelihood is not finite.
         """
-        started, history = time.monotonic(), list[str]()
-        limit = math.inf if budget_seconds is None else started + budget_seconds
         learners = self._learners(x, spans, generator=generator)
+        course = Course(terms, planned=self.plan.passes_over(len(x), len(spans)))
         while learning := [one for one in learners if not one.done]:
-            begun = time.monotonic()
             together(Learner.pass_over, learning)
-            history.append(_note(learners, learning))
-            if on_progress is not None:
-                on_progress(len(history), history[-1])
-            if len(history) == steps or 2 * time.monotonic() - begun > limit:
+            if not course.passed(_loss(learners), _note(learners)):
                 break
         together(Learner.settle, learners)
         self._find_edges(len(x), generator=generator)
-        cut = not all(one.done for one in learners)
-        self.fitted = Fitted(len(history), cut, time.monotonic() - started, tuple(history))
+        self.fitted = course.ended(cut=not all(one.done for one in learners))
         return self
 
     def sample(self, n: int, *, generator: torch.Generator, given: Encoded | None = None) -> Encoded:
@@ -161,7 +150,7 @@ class Autoregressive:
         """Draw as many rows as were learned, and see where the outermost of each column lie."""
         drawn = self.sample(min(rows, _EDGE_ROWS), generator=generator)
         for network in self._learned.networks:
-            network.axis = edged(network.axis, drawn)
+            network.head = Head(edged(network.axis, drawn))
 
     def _learners(self, x: Encoded, spans: Sequence[Span], *, generator: torch.Generator) -> list[Learner]:
         """Make the chain, and return a learner for each of its columns that is not constant.
@@ -208,7 +197,12 @@ def _networks(
     )
 
 
-def _note(learners: Sequence[Learner], learning: Sequence[Learner]) -> str:
+def _loss(learners: Sequence[Learner]) -> float:
+    """Return the loss of a row that is held in, in nats."""
+    return sum(float(one.kept_losses.mean()) for one in learners)
+
+
+def _note(learners: Sequence[Learner]) -> str:
     """Return how far the learners are, for people."""
-    total = sum(float(one.kept_losses.mean()) for one in learners)
-    return f"held-in log-likelihood {-total:.3f}, {len(learning)} columns learning"
+    learning = sum(not one.done for one in learners)
+    return f"held-in log-likelihood {-_loss(learners):.3f}, {learning} columns learning"

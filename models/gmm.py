@@ -15,7 +15,6 @@ How it fails, and what is done about it:
 - dying components: they fall back on their family with next to no weight, and are left out at the end.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Self, final
@@ -25,7 +24,7 @@ from torch import Tensor
 
 from data_contracts import ModelError
 from models.encoding import Encoded, Span
-from models.life import Fitted, Progress
+from models.life import FREELY, Course, Fitted, Terms
 from models.mixture.components import Components, Layout, log_likelihood
 from models.mixture.fitting import PLAN, Plan, passes
 from models.mixture.sampling import Sampler
@@ -44,7 +43,7 @@ class GaussianMixture:
     def __init__(self, plan: Plan = PLAN) -> None:
         self.plan = plan
         self.components: Components | None = None
-        self.fitted = Fitted(0, cut=False, seconds=0.0, history=())
+        self.fitted = Fitted()
         self._drawn: Sampler | None = None
 
     def fit(
@@ -53,34 +52,28 @@ class GaussianMixture:
         spans: Sequence[Span],
         *,
         generator: torch.Generator,
-        budget_seconds: float | None = None,
-        steps: int | None = None,
-        on_progress: Progress | None = None,
+        terms: Terms = FREELY,
     ) -> Self:
-        """Learn (N,) rows.
+        """Learn (N,) rows; a step is a pass over them.
+
+        It takes seconds, and keeps no checkpoint: begun again it comes to the same bytes.
 
         Args:
             x: (N,) encoded rows, on any device.
             spans: of the encoding.
             generator: all randomness.
-            budget_seconds: an upper bound; the plan is cut at the pass that goes beyond it.
-            steps: end after so many passes: the count at which a budget cut gives the same bytes again.
-            on_progress: called after each pass.
+            terms: what bounds the fit beside the plan.
 
         Raises:
             ModelError: there are no rows, or the likelihood is not finite.
         """
-        started, history, cut = time.monotonic(), list[str](), False
+        course, cut = Course(terms, planned=self.plan.most_passes), False
         for state in passes(x, Layout(tuple(spans)), plan=self.plan, generator=generator):
             self.components = state.best
-            history.append(state.note)
-            if on_progress is not None:
-                on_progress(len(history), state.note)
-            seconds = time.monotonic() - started
-            if len(history) == steps or (budget_seconds is not None and seconds >= budget_seconds):
+            if not course.passed(-state.score, state.note):
                 cut = not state.last
                 break
-        self.fitted = Fitted(len(history), cut, time.monotonic() - started, tuple(history))
+        self.fitted = course.ended(cut=cut)
         return self
 
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:

@@ -1,12 +1,76 @@
-"""What all models have in common: how a fit is followed, and how it went."""
+"""What all models have in common: on what terms they are trained, how a fit is followed, and how it went."""
 
-from collections.abc import Callable
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol, Self, runtime_checkable
 
-__all__ = ["Fitted", "Progress"]
+import torch
+from torch import Tensor
 
-Progress = Callable[[int, str], None]
-"""Called after each step with the number of steps done, and a note for people."""
+from models.encoding import Encoded, Span
+
+__all__ = ["FREELY", "Checkpoint", "Course", "Density", "Fitted", "Model", "Progress", "State", "Step", "Terms"]
+
+State = tuple[dict[str, Tensor], dict[str, Any]]
+"""Tensors by name, and all the rest as JSON holds it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a fit stands.
+
+    Args:
+        done: steps so far.
+        planned: steps at most.
+        loss: nats per row held in, or what the model has in its place; NaN: not known.
+        seconds_left: at most, if the next steps take as long as those so far.
+        note: for people.
+    """
+
+    done: int
+    planned: int
+    loss: float
+    seconds_left: float
+    note: str
+
+
+Progress = Callable[[Step], None]
+"""Called after each step."""
+
+
+class Checkpoint(Protocol):
+    """Where a fit that may be interrupted keeps its state."""
+
+    def load(self) -> State | None:
+        """Return what was saved last; None: nothing that belongs to this fit."""
+
+    def save(self, state: State) -> None:
+        """Keep a state in the place of the last one, whole or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a model is trained, beside its own plan.
+
+    Args:
+        budget_seconds: an upper bound; no step begins that would go beyond it, if it takes as long as the last.
+        steps: end after so many: the count at which a budget cut gives the same bytes again.
+        on_progress: called after each step.
+        checkpoint: where the state is kept every `checkpoint_seconds`, and taken up again.
+        checkpoint_seconds: between two.
+    """
+
+    budget_seconds: float | None = None
+    steps: int | None = None
+    on_progress: Progress | None = None
+    checkpoint: Checkpoint | None = None
+    checkpoint_seconds: float = 10.0
+
+
+FREELY = Terms()
+"""By the plan alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +78,102 @@ class Fitted:
     """How a fit went.
 
     Args:
-        steps: passes over the rows, of everything that was tried; as many give the same bytes again.
+        steps: of everything that was tried; as many give the same bytes again.
         cut: a budget or a number of steps ended it before its plan did.
         seconds: wall-clock.
-        history: a line for each step: what was learned, and held-out log-likelihood per row.
+        history: a line for each step: what was learned, and how well it fits rows held in.
     """
 
-    steps: int
-    cut: bool
-    seconds: float
-    history: tuple[str, ...]
+    steps: int = 0
+    cut: bool = False
+    seconds: float = 0.0
+    history: tuple[str, ...] = ()
+
+
+class Course:
+    """One fit under way: counts its steps, tells of them, and says when the terms end it.
+
+    Args:
+        terms: that end it before its plan does.
+        planned: steps at most.
+        history: of the steps before, where it was taken up again.
+        seconds: that these took.
+    """
+
+    def __init__(self, terms: Terms, *, planned: int, history: Sequence[str] = (), seconds: float = 0.0) -> None:
+        self.terms, self.planned, self.history = terms, planned, list(history)
+        self._started = self._begun = self._saved = time.monotonic()
+        self._before, self._last = seconds, 0.0
+
+    @classmethod
+    def begin(cls, terms: Terms, *, planned: int) -> tuple[Self, State | None]:
+        """Return a course, and the state that an interrupted one left; None: it is a new one."""
+        state = None if terms.checkpoint is None else terms.checkpoint.load()
+        if state is None:
+            return cls(terms, planned=planned), None
+        return cls(terms, planned=planned, history=state[1]["history"], seconds=state[1]["seconds"]), state
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it has taken so far, with what came before it was taken up again."""
+        return self._before + time.monotonic() - self._started
+
+    def passed(self, loss: float, note: str) -> bool:
+        """Count a step, tell of it, and return whether the terms allow another."""
+        self.history.append(note)
+        done, now = len(self.history), time.monotonic()
+        self._last, self._begun = now - self._begun, now
+        budget = math.inf if self.terms.budget_seconds is None else self.terms.budget_seconds
+        if self.terms.on_progress is not None:
+            left = min((self.planned - done) * self.seconds / done, budget - self.seconds)
+            self.terms.on_progress(Step(done, self.planned, loss, max(0.0, left), note))
+        return done != self.terms.steps and self.seconds + self._last <= budget
+
+    def keep(self, state: Callable[[], State]) -> None:
+        """Save a checkpoint if it is time for one."""
+        checkpoint, now = self.terms.checkpoint, time.monotonic()
+        if checkpoint is not None and now - self._saved >= self.terms.checkpoint_seconds:
+            tensors, config = state()
+            checkpoint.save((tensors, {**config, "history": self.history, "seconds": self.seconds}))
+            self._saved = time.monotonic()
+
+    def ended(self, *, cut: bool) -> Fitted:
+        """Return how it went."""
+        return Fitted(len(self.history), cut, self.seconds, tuple(self.history))
+
+
+class Model(Protocol):
+    """One life for all models; each is a class with these methods and no other way to learn or draw."""
+
+    fitted: Fitted
+
+    def fit(self, x: Encoded, spans: Sequence[Span], *, generator: torch.Generator, terms: Terms = ...) -> Self:
+        """Learn (N,) rows.
+
+        Args:
+            x: (N,) encoded rows, on any device.
+            spans: of the encoding.
+            generator: all randomness.
+            terms: what bounds the fit beside the model's own plan.
+
+        Raises:
+            ModelError: there are no rows, or the loss is not finite.
+        """
+
+    def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
+        """Draw n rows: (n,) encoded, in random order."""
+
+    def state(self) -> State:
+        """Return the weights as tensors, and the configuration as JSON holds it."""
+
+    @classmethod
+    def from_state(cls, tensors: dict[str, Tensor], config: dict[str, Any]) -> Self:
+        """Return the model that `state` described."""
+
+
+@runtime_checkable
+class Density(Protocol):
+    """A model that says how likely a row is."""
+
+    def log_prob(self, x: Encoded) -> Tensor:
+        """Return the (N,) log-densities, or bounds of them, of (N,) rows on the encoded scale."""

@@ -50,7 +50,7 @@ def generate(contract: Contract, trained: "Trained", *, run: str, rows: int, see
     """
     import torch
 
-    from models.threads import one_thread
+    from models.processors import one_thread
     from tasks.learning.acceptance import Acceptance
 
     folder = Path(trained.uri)

@@ -55,7 +55,8 @@ def train(
     """
     import torch
 
-    from models.threads import one_thread
+    from models.life import Terms
+    from models.processors import one_thread
 
     name = model or contract.model
     learner = _learner(name)
@@ -63,14 +64,8 @@ def train(
     generator = torch.Generator().manual_seed(seed)
     encoder, x = _encode(contract, train, generator)
     with one_thread(), progress("training", total=None, unit="passes") as advance:
-        learner.fit(
-            x,
-            encoder.spans,
-            generator=generator,
-            budget_seconds=budget_seconds,
-            steps=steps,
-            on_progress=lambda _, note: advance(1, note),
-        )
+        terms = Terms(budget_seconds, steps, on_progress=lambda step: advance(1, step.note))
+        learner.fit(x, encoder.spans, generator=generator, terms=terms)
     described = {
         "model": name,
         "contract": {"id": contract.id, "version": contract.version},

@@ -1,33 +1,18 @@
 """A chain of conditional distributions: rows drawn, completed and weighed column by column."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from models.chain.axes import Axis
 from models.chain.conditional import Conditional
+from models.columns import features_of, widths
 from models.encoding import UNKNOWN, Encoded
 
-__all__ = ["Chain", "features_of", "widths"]
+__all__ = ["Chain"]
 
 _CANDIDATES = 32  # drawn for each row that is completed; one is taken by its weight
-
-
-def widths(axes: Sequence[Axis]) -> list[int]:
-    """Return how many features each column's network reads: a constant, and those of all columns before it."""
-    ends = [1]
-    for axis in axes:
-        ends.append(ends[-1] + axis.width)
-    return ends
-
-
-def features_of(axes: Sequence[Axis], x: Encoded, *, half: bool) -> Tensor:
-    """Return (N, P) features of (N,) rows."""
-    kind = torch.bfloat16 if half else torch.float32
-    constant = torch.ones(len(x), 1, dtype=kind, device=x.codes.device)
-    return torch.cat([constant, *(axis.features(x).to(kind) for axis in axes)], 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +60,7 @@ class Chain:
         for network, width in zip(self.networks, widths(axes), strict=False):
             if not network.axis.constant:
                 token, score = network.axis.target(x)
-                total += network.log_prob(network(features[:, :width]), token, score)
+                total += network.head.log_prob(network(features[:, :width]), token, score)
                 total += network.axis.log_share_of(x)
         return total
 
@@ -97,7 +82,7 @@ class Chain:
             return torch.zeros(len(x), 0)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             out: Tensor = network(features)
-        x.codes[:, axis.span.code], score = network.draw(out, generator=generator)
+        x.codes[:, axis.span.code], score = network.head.draw(out, generator=generator)
         if axis.span.value is not None:
             x.values[:, axis.span.value] = score
         return out
@@ -113,7 +98,7 @@ class Chain:
             x.values[:, place] = torch.where(known, wanted.values[:, place], x.values[:, place])
         if axis.constant:
             return torch.zeros(len(x))
-        log_likelihood: Tensor = network.log_prob(out, *axis.target(wanted))
+        log_likelihood: Tensor = network.head.log_prob(out, *axis.target(wanted))
         return log_likelihood + axis.log_share_of(wanted)
 
     def _blank(self, rows: int) -> Encoded:

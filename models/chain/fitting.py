@@ -9,7 +9,7 @@ from torch import Tensor
 from data_contracts import ModelError
 from models.chain.conditional import Conditional
 
-__all__ = ["PLAN", "Learner", "Plan", "Rows", "half_is_fast"]
+__all__ = ["PLAN", "Learner", "Plan", "Rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,6 @@ _LAST_RATE = 0.02  # of the first: at the end of the line
 _YOUNG = 0.3  # the average spans about 3 times the steps so far, while these are few
 _NEVER_BETTER = 1e-5  # nats: less is rounding
 _JUDGED_BATCH = 4_096
-
-
-def half_is_fast() -> bool:
-    """Return whether this processor multiplies bfloat16 faster than float32: here five times, where it can."""
-    capable = getattr(torch.backends.cpu, "get_cpu_capability", str)()
-    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()
-    return bool(supported) and "AVX512" in capable
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +177,7 @@ class Learner:
         masks = self._drop.two(len(rows.token))
         with torch.autocast(rows.token.device.type, torch.bfloat16, enabled=self.half):
             out = self.network(rows.features, *masks)
-        loss = -self.network.log_prob(out, rows.token, rows.score).mean()
+        loss = -self.network.head.log_prob(out, rows.token, rows.score).mean()
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimiser.step()
@@ -201,7 +194,7 @@ class Learner:
             rows = self.rows[part]
             with torch.autocast(part.device.type, torch.bfloat16, enabled=self.half):
                 out = self.network(rows.features)
-            losses.append(-self.network.log_prob(out, rows.token, rows.score))
+            losses.append(-self.network.head.log_prob(out, rows.token, rows.score))
         self._load(current)
         return torch.cat(losses)
 

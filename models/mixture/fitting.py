@@ -57,6 +57,12 @@ class Plan:
     family_shrinkage: Shrinkage = _WEAK
     shrinkage: Shrinkage = _FAMILIAR
 
+    @property
+    def most_passes(self) -> int:
+        """Return how many passes there are if every size is tried, and the last is fitted again to all rows."""
+        sizes = [*self.sizes, self.sizes[-1]]
+        return sum(self.passes + (self.family_passes if size.families > 1 else 0) for size in sizes)
+
 
 PLAN = Plan(sizes=(Size(1, 1), Size(1, 4), Size(1, 16), Size(4, 64), Size(16, 256), Size(32, 512), Size(64, 1024)))
 
@@ -72,11 +78,13 @@ class Pass:
     Args:
         best: what would be kept if it ended here.
         note: for people.
+        score: the best mean log-likelihood of held-out rows so far.
         last: the plan is done.
     """
 
     best: Components
     note: str
+    score: float
     last: bool = False
 
 
@@ -95,13 +103,13 @@ def passes(x: Encoded, layout: Layout, *, plan: Plan, generator: torch.Generator
         for trial in _climb(x[order[held:]], x[order[:held]], form, plan=plan, generator=generator):
             top = max(top, trial.score)
             best = trial if trial.score >= top - plan.slack and trial.passes else best
-            yield Pass(pruned(best.components), f"{trial}")
+            yield Pass(pruned(best.components), f"{trial}", top)
     form = best.components.layout
     for components, done in _grow(x, form, plan=plan, size=best.size, generator=generator):
         if done >= max(best.passes, 1):
-            yield Pass(pruned(components), f"{best.size} on all rows", last=True)
+            yield Pass(pruned(components), f"{best.size} on all rows", top, last=True)
             return
-        yield Pass(pruned(best.components), f"{best.size} on all rows")
+        yield Pass(pruned(best.components), f"{best.size} on all rows", top)
 
 
 def pruned(components: Components) -> Components:

@@ -9,9 +9,11 @@ import torch
 
 from data_contracts import ModelError
 from models.autoregressive import Autoregressive
-from models.chain.axes import axis_of
-from models.chain.fitting import PLAN, half_is_fast
+from models.chain.fitting import PLAN
+from models.columns import axis_of
 from models.encoding import UNKNOWN, Encoded, Span
+from models.life import Terms
+from models.processors import half_is_fast
 
 SPANS = (Span("word", 0, 3), Span("constant", 1, 1), Span("number", 2, 2, 0, 0), Span("rank", 3, 8, ordered=True))
 QUICK = replace(PLAN, hidden=32, bins=16, gaussians=3, passes=(3, 3))
@@ -34,7 +36,7 @@ def rows(count=3_000, *, seed=0):
 
 
 def fitted(x, spans=SPANS, *, plan=QUICK, seed=1, **limits):
-    return Autoregressive(plan).fit(x, spans, generator=seeded(seed), **limits)
+    return Autoregressive(plan).fit(x, spans, generator=seeded(seed), terms=Terms(**limits))
 
 
 def same(one, two):
@@ -71,7 +73,7 @@ def _first(model, x):
     """Return the (3,) probabilities of the first column alone."""
     network = model.chain.networks[0]
     with torch.no_grad():
-        return network.log_prob(network(torch.ones(3, 1)), *network.axis.target(x)).exp()
+        return network.head.log_prob(network(torch.ones(3, 1)), *network.axis.target(x)).exp()
 
 
 def test_what_was_learned_tells_its_own_rows_from_shuffled_ones(model):
@@ -214,10 +216,10 @@ def test_few_rows_are_enough_to_begin_with(count):
 
 def test_progress_is_told_after_each_pass():
     told = []
-    model = fitted(rows(300), on_progress=lambda steps, note: told.append((steps, note)))
+    model = fitted(rows(300), on_progress=told.append)
 
-    assert [steps for steps, _ in told] == list(range(1, model.fitted.steps + 1))
-    assert all("held-in log-likelihood" in note for _, note in told)
+    assert [step.done for step in told] == list(range(1, model.fitted.steps + 1))
+    assert all("held-in log-likelihood" in step.note and step.done <= step.planned for step in told)
 
 
 def test_no_rows_cannot_be_learned_and_nothing_can_be_drawn_before():

@@ -13,6 +13,7 @@ from data_contracts import ModelError
 from models import DEFAULT, MODELS
 from models.encoding import UNKNOWN, Encoded, Span
 from models.gmm import GaussianMixture
+from models.life import Terms
 from models.mixture.components import Components, Layout, Shrinkage, Statistics, expect, log_likelihood, maximise
 from models.mixture.fitting import PLAN, Size, pruned
 
@@ -172,7 +173,9 @@ def test_the_same_generator_and_steps_give_the_same_bytes(steps):
     x = mixed_rows()
 
     first, second = (
-        GaussianMixture(plan((1, 2), (2, 8), (2, 16))).fit(x, MIXED, generator=seeded(5), steps=steps).state()
+        GaussianMixture(plan((1, 2), (2, 8), (2, 16)))
+        .fit(x, MIXED, generator=seeded(5), terms=Terms(steps=steps))
+        .state()
         for _ in range(2)
     )
 
@@ -184,8 +187,8 @@ def test_a_budget_cuts_at_a_step_that_gives_the_same_bytes_again():
     x, sizes = mixed_rows(4_000), plan((1, 2), (2, 8), (2, 16), (4, 64), (8, 128))
     whole = GaussianMixture(sizes).fit(x, MIXED, generator=seeded())
 
-    cut = GaussianMixture(sizes).fit(x, MIXED, generator=seeded(), budget_seconds=whole.fitted.seconds / 4)
-    again = GaussianMixture(sizes).fit(x, MIXED, generator=seeded(), steps=cut.fitted.steps)
+    cut = GaussianMixture(sizes).fit(x, MIXED, generator=seeded(), terms=Terms(budget_seconds=whole.fitted.seconds / 4))
+    again = GaussianMixture(sizes).fit(x, MIXED, generator=seeded(), terms=Terms(steps=cut.fitted.steps))
 
     assert (whole.fitted.cut, cut.fitted.cut) == (False, True)
     assert cut.fitted.steps < whole.fitted.steps
@@ -222,11 +225,11 @@ def test_progress_is_told_after_each_step():
     told = []
 
     model = GaussianMixture(plan((1, 2))).fit(
-        mixed_rows(), MIXED, generator=seeded(), on_progress=lambda step, note: told.append((step, note))
+        mixed_rows(), MIXED, generator=seeded(), terms=Terms(on_progress=told.append)
     )
 
-    assert [step for step, _ in told] == list(range(1, model.fitted.steps + 1))
-    assert "2 components" in told[-1][1]
+    assert [step.done for step in told] == list(range(1, model.fitted.steps + 1))
+    assert "2 components" in told[-1].note
 
 
 def test_values_that_are_not_finite_are_refused():

@@ -4,7 +4,7 @@ Tokens, in order: the codes (the rarest of very many in groups), B bins of equal
 K Gaussians that may give the value instead.
 """
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 
 from models.encoding import Encoded, Span
 
-__all__ = ["Axis", "axis_of", "edged", "frequencies", "gaussian_log_density"]
+__all__ = ["Axis", "axis_of", "edged", "features_of", "frequencies", "widths"]
 
 _OWN = 192  # codes with a token of their own where there are more than that and the groups together
 _GROUPS = 64  # tokens for all others: neighbours in code order, of about equal mass
@@ -189,6 +189,16 @@ def _grouped(rows: Tensor) -> Tensor:
     return token
 
 
-def gaussian_log_density(score: Tensor, *, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """Return the log-density of scores under N(mean, exp(log_scale)²), of the shapes' broadcast."""
-    return -0.5 * ((score - mean) * (-log_scale).exp()) ** 2 - log_scale - 0.5 * math.log(2 * math.pi)
+def widths(axes: Sequence[Axis]) -> list[int]:
+    """Return how many features stand before each column, and in all: a constant, and those of all columns before it."""
+    ends = [1]
+    for axis in axes:
+        ends.append(ends[-1] + axis.width)
+    return ends
+
+
+def features_of(axes: Sequence[Axis], x: Encoded, *, half: bool) -> Tensor:
+    """Return (N, P) features of (N,) rows, the first of them constant."""
+    kind = torch.bfloat16 if half else torch.float32
+    constant = torch.ones(len(x), 1, dtype=kind, device=x.codes.device)
+    return torch.cat([constant, *(axis.features(x).to(kind) for axis in axes)], 1)
