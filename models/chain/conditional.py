@@ -5,12 +5,17 @@ scales linear in f as well.  Logits of tokens in order are a smooth curve plus a
 """
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, relu
 
 from models.columns import Axis, Head
+
+if TYPE_CHECKING:
+    from models.chain.boosting import Boosted
+    from models.encoding import Encoded
 
 __all__ = ["Conditional"]
 
@@ -50,6 +55,11 @@ class Conditional(nn.Module):
         hats = _hats(axis.places, curve)
         self.hats: Tensor
         self.register_buffer("hats", hats, persistent=False)
+        self.log_share: Tensor
+        self.register_buffer("log_share", log_share, persistent=False)
+        self.offset: Tensor
+        self.register_buffer("offset", torch.zeros(outputs))
+        self.boosted: Boosted | None = None
         self.curve = drawn(hats.shape[1], hidden, _SMOOTH_BEGIN / math.sqrt(hidden))
 
     def forward(self, features: Tensor, *masks: Tensor) -> Tensor:
@@ -64,6 +74,16 @@ class Conditional(nn.Module):
             return out
         moved = linear(features, self.skip).float()
         return torch.cat([out[:, : self.axis.tokens], out[:, self.axis.tokens :] + moved], 1)
+
+    def read(self, features: Tensor, x: "Encoded") -> Tensor:
+        """Return the (N, outputs) that rows are drawn by: the network's, boosted and calibrated.
+
+        Args:
+            features: (N, P) of the columns before.
+            x: (N,) rows, of which the columns before are read.
+        """
+        out: Tensor = self(features)
+        return (out if self.boosted is None else self.boosted(out, x)) + self.offset
 
     @property
     def axis(self) -> Axis:

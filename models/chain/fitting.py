@@ -1,13 +1,17 @@
 """Learning one column's conditional distribution: passes over the rows, judged by rows that are held in."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from data_contracts import ModelError
+from models.chain.boosting import MOST_TOKENS, boost
 from models.chain.conditional import Conditional
+from models.columns import Axis
+from models.encoding import Encoded
 
 __all__ = ["PLAN", "Learner", "Plan", "Rows"]
 
@@ -151,6 +155,23 @@ class Learner:
                 "Look for columns of extreme range, and bound them in the contract",
             )
         self._keep(losses, self._judge(self._own))
+
+    def boost(self, before: Sequence[Axis], x: Encoded) -> None:
+        """Set trees on the settled network, if the column has few tokens and they are better on the rows held in.
+
+        Args:
+            before: the axes of the columns before.
+            x: the (N,) rows themselves, in the same order.
+        """
+        axis = self.network.axis
+        if axis.bins or axis.tokens > MOST_TOKENS or all(one.constant for one in before) or not len(self.learned):
+            return
+        parts = torch.split(self.rows.features.cpu(), _JUDGED_BATCH)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            out = torch.cat([self.network(part) for part in parts])
+        seed = int(torch.randint(2**31, (1,), generator=self.generator))
+        token = self.rows.token.cpu()
+        self.network.boosted = boost(before, x, out, token=token, held=len(self.judged), seed=seed)
 
     def settle(self) -> None:
         """Give the network the weights that were kept, where rows are drawn."""

@@ -147,12 +147,12 @@ def _ends(span: Span, x: Encoded) -> tuple[float, float]:
     return (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 0.0)
 
 
-def edged(axis: Axis, drawn: Encoded) -> Axis:
-    """Return the axis with the outermost 30 of a column's draws, at either end, as its outer ones."""
+def edged(axis: Axis, drawn: Encoded, *, rows: int) -> Axis:
+    """Return the axis with the outermost of a column's draws, at either end, as its outer ones: 30 of so many rows."""
     scores = _scores(axis.span, drawn).sort()[0]
     if not len(scores):
         return axis
-    last = min(_OUTER_ROWS, len(scores) // 10)
+    last = min(round(_OUTER_ROWS * len(drawn) / rows), len(scores) // 10)
     return replace(axis, outer=(float(scores[last]), float(scores[-1 - last])))
 
 

@@ -58,7 +58,7 @@ class Head:
         axis, rows = self.axis, len(out)
         choices, means, scales = self._parts(out)
         ends = choices.softmax(1).cumsum(1)
-        drawn = torch.rand(rows, 1, generator=generator) * ends[:, -1:]
+        drawn = _spread(ends.mean(1), generator=generator)[:, None] * ends[:, -1:]
         token = torch.searchsorted(ends, drawn, right=True)[:, 0].clamp(max=ends.shape[1] - 1)
         coded = token < axis.coded
         code = axis.codes(torch.where(coded, token, 0), generator=generator)
@@ -71,6 +71,28 @@ class Head:
         bell = means.gather(1, which)[:, 0] + scales.gather(1, which)[:, 0].exp() * normal
         score = self._ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
         return torch.where(coded, code, axis.span.regular), torch.where(coded, torch.nan, score)
+
+    def correction(self, out: Tensor, log_share: Tensor) -> Tensor:
+        """Return (outputs,) to be added to (n, outputs), so that tokens are chosen as often as (tokens,) shares say.
+
+        Iterative proportional fitting of the mean over rows (Deming, Stephan: On a least squares adjustment of a
+        sampled frequency table, 1940). What Gaussians give to a bin counts as the bin's.
+        """
+        axis = self.axis
+        choices, means, scales = self._parts(out)
+        cover, moved = _cover(means, scales.exp(), axis.bins), torch.zeros(choices.shape[1])
+        coded, bins = slice(axis.coded), slice(axis.coded, axis.tokens)
+        share = log_share.exp()
+        for _ in range(_ROUNDS if len(out) else 0):
+            chance = (choices + moved).softmax(1)
+            mean = chance.mean(0)
+            moved[coded] += ((share[coded] + _RARE) / (mean[coded] + _RARE)).log()
+            if axis.bins:
+                bells = torch.einsum("nk,nkb->b", chance[:, axis.tokens :], cover) / len(out)
+                wanted = torch.maximum(share[bins] - bells, _LEAST_OWN * share[bins])
+                moved[bins] += ((wanted + _RARE) / (mean[bins] + _RARE)).log().clamp(-_MOST_MOVED, _MOST_MOVED)
+                moved[axis.tokens :] += ((share[bins].sum() + _RARE) / (mean[axis.coded :].sum() + _RARE)).log()
+        return torch.cat([moved, torch.zeros(2 * axis.gaussians)])
 
     def _ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) scores within the ends; of the outer ones a share is the extreme itself."""
@@ -86,6 +108,35 @@ class Head:
         tokens, gaussians = self.axis.tokens, self.axis.gaussians
         choices, means, scales = torch.split(out, [tokens + gaussians, gaussians, gaussians], 1)
         return choices, means, scales.clamp(math.log(_LEAST_SCALE), math.log(_GREATEST_SCALE))
+
+
+def _spread(key: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Return (n,) uniform numbers, spread evenly among rows of like (n,) keys.
+
+    Each alone is uniform; together they are a golden-ratio sequence along the rows in the order of their keys, so
+    that any group of rows alike gets each token nearly as often as it is probable: less noise than independent
+    draws have (L'Ecuyer, Lécot, Tuffin: A randomized quasi-Monte Carlo simulation method for Markov chains, 2008).
+    """
+    uniform = torch.empty(len(key), dtype=torch.float64)
+    start = torch.rand(1, generator=generator, dtype=torch.float64)
+    uniform[key.argsort(stable=True)] = (start + torch.arange(len(key)) * _GOLDEN) % 1
+    return uniform.float().clamp(max=_BELOW_ONE)
+
+
+def _cover(means: Tensor, scales: Tensor, bins: int) -> Tensor:
+    """Return (n, K, B): the share of each of (n, K) Gaussians that lies in each bin."""
+    edges = torch.special.ndtri(torch.arange(1, max(bins, 1)) / max(bins, 1))
+    below = torch.special.ndtr((edges - means[:, :, None]) / scales[:, :, None])
+    nothing = torch.zeros_like(means)[:, :, None]
+    return torch.cat([nothing, below, nothing + 1], 2).diff(dim=2)
+
+
+_ROUNDS = 8
+_RARE = 1e-6  # of the probability: what is rarer is left as it is
+_LEAST_OWN = 0.1  # of a bin's share, where Gaussians give more than all of it: a bin is not emptied
+_MOST_MOVED = 0.5  # a round: Gaussians and bins move together, and overshoot alone
+_GOLDEN = (math.sqrt(5) - 1) / 2
+_BELOW_ONE = 1 - 2**-24  # float32
 
 
 def _gaussian_log_density(score: Tensor, *, mean: Tensor, log_scale: Tensor) -> Tensor:

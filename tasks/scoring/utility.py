@@ -19,6 +19,8 @@ __all__ = ["utility"]
 
 _MOST_CLASSES = 20  # each class costs a tree a round; the rarest beyond are joined to one
 
+_GENTLY = {"eta": 0.1}  # XGBoost's own .3 learns the noise of labels: on real rows it reaches .756 of default's .772
+
 Judge = Callable[[Frame, Frame], float]
 """Learns from the first frame and returns the figure that it reaches on the second."""
 
@@ -98,7 +100,7 @@ def _auc(learn: Frame, test: Frame, *, target: str, classes: NDArray[np.int64], 
         return 0.5  # who has seen one class cannot tell classes apart
     count = int(classes.max()) + 1
     two, many = {"objective": "binary:logistic"}, {"objective": "multi:softprob", "num_class": count}
-    objective = two if count == len(("no", "yes")) else many
+    objective = {**(two if count == len(("no", "yes")) else many), **_GENTLY}
     guess = trees.predict(learn, taught, test, objective=objective, seed=seed, leave_out=target)
     if guess.ndim == 1:
         return float(roc_auc_score(truth, guess))
@@ -113,5 +115,5 @@ def _r2(learn: Frame, test: Frame, *, target: str, seed: int) -> float:
     taught, truth = learn.standardised[:, position], test.standardised[:, position]
     if np.ptp(truth) == 0:
         return np.nan
-    objective = {"objective": "reg:squarederror"}
+    objective = {"objective": "reg:squarederror", **_GENTLY}
     return float(r2_score(truth, trees.predict(learn, taught, test, objective=objective, seed=seed, leave_out=target)))
