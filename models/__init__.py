@@ -10,13 +10,14 @@ Shapes, in every docstring:
 Every model has one life: `fit`, `sample`, `log_prob` where there is a density, `state` and `from_state`.
 """
 
+from models.auto import Auto
 from models.autoregressive import Autoregressive
 from models.gmm import GaussianMixture
 from models.life import Model
 
 __all__ = ["DEFAULT", "MODELS", "Model"]
 
-MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive}
+MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive, "auto": Auto}
 """The models by the name that contracts and the command line use."""
 
 DEFAULT = "gmm"

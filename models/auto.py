@@ -1,0 +1,235 @@
+"""The best of several: candidates are trained one after the other, and the one that held-out evidence prefers is kept.
+
+The evidence is the mean log-likelihood of rows that no candidate saw, where every candidate has a density (all are on
+the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.
+
+When to choose it: where the table is new, and a minute is to be had.
+How it fails, and what is done about it: the budget ends before all have been tried.  The likeliest winner comes first,
+what was cut takes part as it is, and what did not begin is recorded as such.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial, reduce
+from operator import or_
+from typing import Any, Self, final
+
+import torch
+from torch import Tensor
+
+from data_contracts import ModelError
+from models.autoregressive import Autoregressive
+from models.encoding import Encoded, Span
+from models.evidence import evidence
+from models.gmm import GaussianMixture
+from models.life import FREELY, Density, Fitted, Model, State, Step, Terms
+from models.states import part, prefixed
+
+__all__ = ["Auto", "Entry"]
+
+CANDIDATES: dict[str, type[Model]] = {"autoregressive": Autoregressive, "gmm": GaussianMixture}
+"""In the order in which they are tried."""
+
+_JUDGED_SHARE, _MOST_JUDGED = 0.05, 2_000  # rows: a mean log-likelihood to a few hundredths of a nat
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One candidate in the contest.
+
+    Args:
+        name: of the model.
+        evidence: nats per row, or one minus how well two samples are told apart; None: it did not begin.
+        steps: that it took.
+        cut: the budget ended it before its plan did.
+        kept: it won.
+    """
+
+    name: str
+    evidence: float | None = None
+    steps: int = 0
+    cut: bool = False
+    kept: bool = False
+
+    def __str__(self) -> str:
+        """Return the entry for people."""
+        if self.evidence is None:
+            return f"{self.name}: did not begin, the budget was spent"
+        cut, kept = " (cut)" if self.cut else "", ", kept" if self.kept else ""
+        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{kept}"
+
+
+@final
+class Auto:
+    """A contest, and its winner.
+
+    Args:
+        candidates: names, in the order in which they are tried.
+    """
+
+    def __init__(self, candidates: Sequence[str] = tuple(CANDIDATES)) -> None:
+        self.candidates = tuple(candidates)
+        self.contest: tuple[Entry, ...] = ()
+        self.winner: Model | None = None
+        self.fitted = Fitted()
+
+    def fit(self, x: Encoded, spans: Sequence[Span], *, generator: torch.Generator, terms: Terms = FREELY) -> Self:
+        """Learn (N,) rows with each candidate, and keep the best; a step is one of a candidate's.
+
+        Args:
+            x: (N,) encoded rows, on any device.
+            spans: of the encoding.
+            generator: all randomness.
+            terms: what bounds the contest as a whole.
+
+        Raises:
+            ModelError: there are no rows, or a loss is not finite.
+        """
+        if not len(x):
+            raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        order = torch.randperm(len(x), generator=generator).to(x.codes.device)
+        held = min(_MOST_JUDGED, math.ceil(len(x) * _JUDGED_SHARE)) if len(x) > 1 else 0
+        judged, learned = x[order[:held] if held else order].to("cpu"), x[order[held:]]
+        seeds = torch.randint(2**62, (len(self.candidates),), generator=generator).tolist()
+        trained, heats = dict[str, Model](), _Heats(terms)
+        for name, seed in zip(self.candidates, seeds, strict=True):
+            if (left := heats.left(name)) is not None:
+                own = torch.Generator().manual_seed(seed)
+                trained[name] = heats.finished(name) or CANDIDATES[name]().fit(
+                    learned, spans, generator=own, terms=left
+                )
+                heats.finish(name, trained[name])
+        self._decide(trained, judged, spans, seed=seeds[0])
+        self.fitted = replace(heats.fitted, cut=heats.fitted.cut or len(trained) < len(self.candidates))
+        return self
+
+    def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
+        """Draw n rows: (n,) encoded, in random order."""
+        return self._kept.sample(n, generator=generator)
+
+    def log_prob(self, x: Encoded) -> Tensor:
+        """Return the (N,) log-densities of (N,) rows on the encoded scale, if the winner has a density.
+
+        Raises:
+            ModelError: it has none.
+        """
+        if not isinstance(self._kept, Density):
+            raise ModelError("the likelihood of rows is a density's", "the winner has none", "Choose another model")
+        return self._kept.log_prob(x)
+
+    def state(self) -> State:
+        """Return the winner's weights as tensors, and its configuration and the contest as JSON holds them."""
+        tensors, config = self._kept.state()
+        name = next(entry.name for entry in self.contest if entry.kept)
+        return tensors, {"winner": name, "contest": [asdict(entry) for entry in self.contest], "config": config}
+
+    @classmethod
+    def from_state(cls, tensors: dict[str, Tensor], config: dict[str, Any]) -> Self:
+        """Return the model that `state` described."""
+        model = cls([entry["name"] for entry in config["contest"]])
+        model.contest = tuple(Entry(**entry) for entry in config["contest"])
+        model.winner = CANDIDATES[config["winner"]].from_state(tensors, config["config"])
+        return model
+
+    @property
+    def _kept(self) -> Model:
+        if self.winner is None:
+            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
+        return self.winner
+
+    def _decide(self, trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> None:
+        """Keep the candidate that evidence prefers."""
+        figures = dict(zip(trained, evidence(list(trained.values()), judged, spans, seed=seed), strict=True))
+        best = max(figures, key=figures.__getitem__)
+        self.winner = trained[best]
+        self.contest = tuple(
+            Entry(name, figures[name], trained[name].fitted.steps, trained[name].fitted.cut, name == best)
+            if name in trained
+            else Entry(name)
+            for name in self.candidates
+        )
+
+
+class _Heats:
+    """The candidates' fits, one after the other, under the terms of the whole contest.
+
+    Args:
+        terms: of the contest.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms, self.fitted = terms, Fitted()
+        self._ended: dict[str, State] = {}
+        saved = terms.checkpoint.load() if terms.checkpoint is not None else None
+        self._saved: State = saved or ({}, {"ended": {}, "now": None})
+
+    def left(self, name: str) -> Terms | None:
+        """Return the terms that a candidate is trained on; None: what came before has spent them."""
+        budget, steps = self.terms.budget_seconds, self.terms.steps
+        budget = None if budget is None else budget - self.fitted.seconds
+        steps = None if steps is None else steps - self.fitted.steps
+        if (budget is not None and budget <= 0) or (steps is not None and steps <= 0):
+            return None
+        slot = None if self.terms.checkpoint is None else _Slot(self, name)
+        told = None if self.terms.on_progress is None else partial(self._tell, name)
+        return replace(self.terms, budget_seconds=budget, steps=steps, on_progress=told, checkpoint=slot)
+
+    def finished(self, name: str) -> Model | None:
+        """Return a candidate that was trained before an interruption."""
+        tensors, config = self._saved
+        if name not in config["ended"]:
+            return None
+        model = CANDIDATES[name].from_state(part(name, tensors), config["ended"][name]["config"])
+        fitted = config["ended"][name]["fitted"]
+        model.fitted = Fitted(**{**fitted, "history": tuple(fitted["history"])})
+        return model
+
+    def finish(self, name: str, model: Model) -> None:
+        """Count a candidate's steps, and keep it for the case of an interruption."""
+        fitted, so_far = model.fitted, self.fitted
+        self.fitted = Fitted(
+            so_far.steps + fitted.steps,
+            so_far.cut or fitted.cut,
+            so_far.seconds + fitted.seconds,
+            (*so_far.history, *(f"{name}: {line}" for line in fitted.history)),
+        )
+        if self.terms.checkpoint is not None:
+            tensors, config = model.state()
+            self._ended[name] = tensors, {"config": config, "fitted": asdict(fitted)}
+            self.save(None, ({}, {}))
+
+    def save(self, name: str | None, state: State) -> None:
+        """Keep what has ended, and the state of the candidate that is under way."""
+        ended = [prefixed(each, tensors) for each, (tensors, _) in self._ended.items()]
+        tensors = reduce(or_, [*ended, prefixed(_NOW, state[0])])
+        configs = {each: config for each, (_, config) in self._ended.items()}
+        if self.terms.checkpoint is not None:
+            self.terms.checkpoint.save((tensors, {"ended": configs, "now": name, "config": state[1]}))
+
+    def under_way(self, name: str) -> State | None:
+        """Return what an interruption left of a candidate."""
+        tensors, config = self._saved
+        return (part(_NOW, tensors), config["config"]) if config["now"] == name else None
+
+    def _tell(self, name: str, step: Step) -> None:
+        if self.terms.on_progress is not None:
+            done, planned = step.done + self.fitted.steps, step.planned + self.fitted.steps
+            self.terms.on_progress(replace(step, done=done, planned=planned, note=f"{name}: {step.note}"))
+
+
+_NOW = "now"  # no model is called so
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """One candidate's checkpoint, inside that of the contest."""
+
+    heats: _Heats
+    name: str
+
+    def load(self) -> State | None:
+        return self.heats.under_way(self.name)
+
+    def save(self, state: State) -> None:
+        self.heats.save(self.name, state)

@@ -1,0 +1,115 @@
+"""Laws of the contest: what evidence prefers is kept, what did not begin is told, an interruption changes nothing."""
+
+import json
+
+import pytest
+import torch
+
+from models.auto import Auto
+from models.encoding import Encoded, Span
+from models.evidence import indistinguishable
+from models.life import Terms
+
+SPANS = (Span("word", 0, 3), Span("number", 1, 1, 0, 0, ordered=True))
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def rows(count=150, *, seed=0):
+    word = torch.randint(3, (count, 1), generator=seeded(seed))
+    number = word.float() - 1 + 0.4 * torch.randn(count, 1, generator=seeded(seed + 1))
+    return Encoded(torch.cat([word, torch.zeros_like(word)], 1), number)
+
+
+def same(one, two):
+    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return Auto().fit(rows(), SPANS, generator=seeded())
+
+
+def test_the_candidate_with_the_best_evidence_is_kept(model):
+    kept = [entry for entry in model.contest if entry.kept]
+
+    assert len(kept) == 1
+    assert kept[0].evidence == max(entry.evidence for entry in model.contest)
+    assert model.fitted.steps == sum(entry.steps for entry in model.contest)
+    assert [entry.name for entry in model.contest] == list(model.candidates)
+
+
+def test_the_state_holds_the_winner_and_the_contest(model):
+    tensors, config = model.state()
+    again = Auto.from_state(tensors, json.loads(json.dumps(config, allow_nan=False)))
+
+    assert again.contest == model.contest
+    assert torch.equal(again.log_prob(rows()), model.log_prob(rows()))
+    assert torch.equal(
+        again.sample(50, generator=seeded()).values.nan_to_num(),
+        model.sample(50, generator=seeded()).values.nan_to_num(),
+    )
+
+
+def test_what_the_budget_did_not_reach_is_recorded_and_the_steps_give_the_same_bytes_again():
+    cut = Auto().fit(rows(), SPANS, generator=seeded(), terms=Terms(budget_seconds=1e-9))
+    again = Auto().fit(rows(), SPANS, generator=seeded(), terms=Terms(steps=cut.fitted.steps))
+
+    assert cut.fitted.cut
+    assert [entry.evidence is None for entry in cut.contest] == [False] + [True] * (len(cut.contest) - 1)
+    assert "did not begin" in str(cut.contest[-1])
+    assert same(cut.state()[0], again.state()[0])
+
+
+class Interrupted(Exception):  # noqa: N818 - what happened, not what is wrong
+    """As a kill would end the fit."""
+
+
+class Disk:
+    """A checkpoint that keeps its state, and interrupts the fit at one of its saves."""
+
+    def __init__(self, at):
+        self.state, self.at, self.saves = None, at, 0
+
+    def load(self):
+        """Return what was saved last."""
+        return self.state
+
+    def save(self, state):
+        """Keep a state."""
+        self.state, self.saves = state, self.saves + 1
+        if self.saves == self.at:
+            raise Interrupted
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_an_interrupted_contest_ends_in_the_same_bytes(model, at):
+    disk = Disk(at)
+    terms = Terms(checkpoint=disk, checkpoint_seconds=0.5)
+
+    with pytest.raises(Interrupted):
+        Auto().fit(rows(), SPANS, generator=seeded(), terms=terms)
+    again = Auto().fit(rows(), SPANS, generator=seeded(), terms=terms)
+
+    assert again.fitted.steps == model.fitted.steps
+    assert again.contest == model.contest
+    assert same(again.state()[0], model.state()[0])
+
+
+def test_progress_counts_on_from_one_candidate_to_the_next():
+    told = []
+
+    model = Auto().fit(rows(), SPANS, generator=seeded(), terms=Terms(on_progress=told.append))
+
+    assert [step.done for step in told] == list(range(1, model.fitted.steps + 1))
+    assert {step.note.partition(":")[0] for step in told} == set(model.candidates)
+
+
+def test_trees_tell_shuffled_rows_from_real_ones_but_not_real_ones_from_their_like():
+    real, like = rows(1_500), rows(1_500, seed=7)
+    shuffled = Encoded(like.codes, like.values[torch.randperm(1_500, generator=seeded())])
+
+    assert indistinguishable(real, like, SPANS, seed=0) > 0.85
+    assert indistinguishable(real, shuffled, SPANS, seed=0) < 0.6
