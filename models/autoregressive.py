@@ -35,8 +35,9 @@ from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
 from models.columns import Axis, axis_of, features_of, frequencies, widths
 from models.encoding import Encoded, Span
-from models.life import FREELY, Course, Fitted, Terms
+from models.life import FREELY, Course, Fitted, State, Terms
 from models.processors import half_is_fast, together
+from models.states import part, prefixed
 
 __all__ = ["Autoregressive"]
 
@@ -77,11 +78,14 @@ class Autoregressive:
         """
         x = self._begin(x, spans, generator=generator)
         learners = self._learners(x, generator=generator)
-        course = Course(terms, planned=self.plan.passes_over(len(x), len(spans)) + 1)
+        course, left = Course.begin(terms, planned=self.plan.passes_over(len(x), len(spans)) + 1)
+        if left is not None:
+            _take_up(learners, left)
         going = True
         while going and any(not one.done for one in learners):
             together(Learner.pass_over, [one for one in learners if not one.done])
             going = course.passed(_loss(learners), _note(learners))
+            course.keep(lambda: _under_way(learners))
         together(Learner.settle, learners)
         if going:
             axes, rows = [network.axis for network in self._learned.networks], x.to("cpu")
@@ -206,6 +210,24 @@ def _networks(
         Conditional(axis, inputs, hidden=plan.hidden, curve=plan.curve, log_share=log_share, generator=generator)
         for axis, inputs, log_share in zip(axes, widths(axes), log_shares, strict=False)
     )
+
+
+def _under_way(learners: Sequence[Learner]) -> State:
+    """Return how far the learners are: the generator that made them has not been drawn from since."""
+    tensors: dict[str, Tensor] = {}
+    configs = []
+    for place, learner in enumerate(learners):
+        own, config = learner.state()
+        tensors |= prefixed(str(place), own)
+        configs.append(config)
+    return tensors, {"learners": configs}
+
+
+def _take_up(learners: Sequence[Learner], left: State) -> None:
+    """Bring the learners to where those were that left a state."""
+    tensors, config = left
+    for place, (learner, own) in enumerate(zip(learners, config["learners"], strict=True)):
+        learner.take_up(part(str(place), tensors), own)
 
 
 def _loss(learners: Sequence[Learner]) -> float:

@@ -1,12 +1,18 @@
 """Progress of long steps: a bar where there is a terminal, a plain log line now and then where there is not."""
 
 import logging
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-__all__ = ["Advance", "progress"]
+if TYPE_CHECKING:
+    from models.life import Progress as Follow
+    from models.life import Step
+
+__all__ = ["Advance", "progress", "steps_shown"]
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +36,55 @@ def progress(what: str, *, total: float | None = None, unit: str = "rows") -> It
             yield advance
     else:
         yield _lines(what, total, unit)
+
+
+@contextmanager
+def steps_shown(what: str) -> Iterator["Follow"]:
+    """Show a fit's steps of those planned, its loss and the time left, for as long as the block runs."""
+    if sys.stderr.isatty():
+        with _step_bar(what) as follow:
+            yield follow
+    else:
+        yield _step_lines(what)
+
+
+@contextmanager
+def _step_bar(what: str) -> Iterator["Follow"]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description:<22}"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None, told="")
+        yield lambda step: bar.update(task, total=step.planned, completed=step.done, told=told(step))
+
+
+def _step_lines(what: str) -> "Follow":
+    last = time.monotonic()
+
+    def follow(step: "Step") -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            logger.info("%s: %s, %s", what, told(step), step.note)
+
+    return follow
+
+
+def told(step: "Step") -> str:
+    """Return where a fit stands, in words."""
+    loss = "" if math.isnan(step.loss) else f", loss {step.loss:.3f}"
+    return f"{step.done:,} of {step.planned:,} steps{loss}, {_clock(step.seconds_left)} left at most"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes}:{seconds:02}"
 
 
 @contextmanager

@@ -1,12 +1,16 @@
 """Train: learn the training rows.
 
-Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``.
+Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``; while it lasts,
+``<run>/checkpoint/``.
 Fails when: the model's name is not known, there are too few rows, or the likelihood is not finite.
-Safe to repeat because: the same rows, seed and steps give the same bytes, and the folder is replaced whole.
+Safe to repeat because: the same rows, seed and steps give the same bytes, the folder is replaced whole, and a training
+that was interrupted goes on from its checkpoint.
 """
 
+import hashlib
 import logging
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +18,12 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts import Contract, ModelError
+from data_contracts import Contract, ModelError, odcs
+from tasks.learning.checkpoints import DiskCheckpoint
 from tasks.learning.combinations import allowed_codes
 from tasks.learning.modelfiles import save_model
 from tasks.parquet import read_batches
-from tasks.progress import Advance, progress
+from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
 from tasks.storage import digest_folder
 
@@ -31,6 +36,10 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = (
+    10.0  # between two: a checkpoint of Adult takes a fifth of a second, and so little is learned twice
+)
 
 _LEAST_ROWS = 10  # fewer have no held-out rows to judge a model by
 
@@ -63,8 +72,10 @@ def train(
     _check(train, budget_seconds=budget_seconds, steps=steps)
     generator = torch.Generator().manual_seed(seed)
     encoder, x = _encode(contract, train, generator)
-    with one_thread(), progress("training", total=None, unit="passes") as advance:
-        terms = Terms(budget_seconds, steps, on_progress=lambda step: advance(1, step.note))
+    asked = {"model": name, "plan": repr(getattr(learner, "plan", None)), "seed": seed, "steps": steps}
+    checkpoint = DiskCheckpoint(Path(run) / "checkpoint", {**asked, **_basis(contract, train)})
+    with one_thread(), steps_shown("training") as follow:
+        terms = Terms(budget_seconds, steps, follow, checkpoint, CHECKPOINT_SECONDS)
         learner.fit(x, encoder.spans, generator=generator, terms=terms)
     described = {
         "model": name,
@@ -77,9 +88,30 @@ def train(
         "columns": encoder.state(),
     }
     folder = save_model(Path(run) / "model", learner, described)
+    checkpoint.remove()
     fitted = learner.fitted
     logger.info("trained %s: %s steps in %.0f s", name, f"{fitted.steps:,}", fitted.seconds)
     return Trained(str(folder), digest_folder(folder), train.rows, name, seed, fitted.steps, fitted.seconds, fitted.cut)
+
+
+def _basis(contract: Contract, train: Reference) -> dict[str, str]:
+    """Return what a fit rests on beside what was asked for: the rows, the contract, the versions."""
+    import torch
+
+    return {
+        "train": train.digest,
+        "contract": hashlib.sha256(odcs.dump(contract).encode()).hexdigest(),
+        "torch": str(torch.__version__),
+        "likeness": _own_version(),
+    }
+
+
+def _own_version() -> str:
+    """Return the version that is installed; none where Likeness is run from its sources alone."""
+    try:
+        return version("likeness")
+    except PackageNotFoundError:
+        return ""
 
 
 def _learner(name: str) -> "Model":

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +13,8 @@ from models.chain.boosting import MOST_TOKENS, boost
 from models.chain.conditional import Conditional
 from models.columns import Axis
 from models.encoding import Encoded
+from models.life import State
+from models.states import load_optimiser, of_optimiser, part, prefixed
 
 __all__ = ["PLAN", "Learner", "Plan", "Rows"]
 
@@ -178,6 +181,26 @@ class Learner:
         self._load(self.kept)
         self.network.cpu()
 
+    def state(self) -> State:
+        """Return how far it is: all that `take_up` needs to go on as if it had never stopped."""
+        lists: dict[str, list[Tensor]] = {"now": [*self.parameters], "average": self.average, "kept": self.kept}
+        tensors: dict[str, Tensor] = {}
+        for name, ones in lists.items():
+            tensors |= {f"{name}.{place}": one for place, one in enumerate(ones)}
+        tensors |= {"losses": self.kept_losses, "own": self.kept_own, "generator": self.generator.get_state()}
+        tensors |= prefixed("optimiser", of_optimiser(self._optimiser))
+        return tensors, {"steps": self.steps, "stale": self.stale, "done": self.done}
+
+    def take_up(self, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
+        """Go on where a learner of the same network, rows, plan and seed was when it gave its `state`."""
+        device = self.rows.token.device
+        self._load(_listed("now", tensors))
+        self.average, self.kept = ([one.to(device) for one in _listed(name, tensors)] for name in ("average", "kept"))
+        self.kept_losses, self.kept_own = tensors["losses"].to(device), tensors["own"].to(device)
+        self.generator.set_state(tensors["generator"])
+        load_optimiser(self._optimiser, part("optimiser", tensors))
+        self.steps, self.stale, self.done = config["steps"], config["stale"], config["done"]
+
     def _keep(self, losses: Tensor, own: Tensor) -> None:
         """Keep the weights if their (m,) losses on rows held in, and on rows learned from, say so."""
         gain, own_gain = self.kept_losses - losses, float((self.kept_own - own).mean())
@@ -211,18 +234,23 @@ class Learner:
         current = [one.detach().clone() for one in self.parameters]
         self._load(self.average)
         losses = []
-        for part in torch.split(places, _JUDGED_BATCH):
-            rows = self.rows[part]
-            with torch.autocast(part.device.type, torch.bfloat16, enabled=self.half):
+        for some in torch.split(places, _JUDGED_BATCH):
+            rows = self.rows[some]
+            with torch.autocast(some.device.type, torch.bfloat16, enabled=self.half):
                 out = self.network(rows.features)
             losses.append(-self.network.head.log_prob(out, rows.token, rows.score))
         self._load(current)
         return torch.cat(losses)
 
     @torch.no_grad()
-    def _load(self, weights: list[Tensor]) -> None:
+    def _load(self, weights: Sequence[Tensor]) -> None:
         for one, weight in zip(self.parameters, weights, strict=True):
             one.copy_(weight)
+
+
+def _listed(name: str, tensors: dict[str, Tensor]) -> list[Tensor]:
+    """Return the tensors named `name.0`, `name.1`, ... in order."""
+    return [tensors[f"{name}.{place}"] for place in range(len(part(name, tensors)))]
 
 
 class _Masks:

@@ -1,0 +1,124 @@
+"""Training that is interrupted: by a signal that nothing can hold off, by a bad checkpoint, by another fit's."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from test_train_generate import CONTRACT, real_table
+
+import tasks.progress
+from models.life import Step
+from tasks.learning.checkpoints import DiskCheckpoint
+from tasks.parquet import write_parquet
+from tasks.references import Reference
+from tasks.train import train
+
+ROOT = Path(__file__).parents[2]
+STATE = {"weights": torch.arange(3.0)}, {"history": ["one"], "seconds": 1.0}
+FIT = {"model": "autoregressive", "seed": 1}
+STEPS = 12
+
+CHILD = """
+import sys
+import tasks.train as training
+from tasks.references import Reference
+from test_train_generate import CONTRACT
+training.CHECKPOINT_SECONDS = 0.0
+uri, digest, rows, run, steps = sys.argv[1:]
+data = Reference(uri, digest, int(rows))
+training.train.fn(CONTRACT, data, run=run, model="autoregressive", seed=3, steps=int(steps))
+"""
+
+
+@pytest.fixture
+def data(tmp_path):
+    table = real_table(rows=200)
+    return write_parquet(tmp_path / "train.parquet", table.to_batches(), schema=table.schema)
+
+
+@pytest.fixture
+def logged(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("tasks"), "propagate", True)  # the command line's tests turn it off
+    caplog.set_level(logging.INFO, logger="tasks")
+    return caplog
+
+
+def killed_while_training(data: Reference, run: Path, *, steps: int) -> None:
+    """Train in a process of its own, and kill it as soon as there is a checkpoint."""
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "tasks")])
+    arguments = [data.uri, data.digest, str(data.rows), str(run), str(steps)]
+    child = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], env={**os.environ, "PYTHONPATH": path})  # noqa: S603 - our own
+    file = run / "checkpoint" / "state.safetensors"
+    while not file.exists() and child.poll() is None:
+        time.sleep(0.01)
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+
+
+def test_a_killed_training_that_is_repeated_ends_in_the_same_model(data, tmp_path, logged):
+    killed, whole = tmp_path / "killed", tmp_path / "whole"
+
+    killed_while_training(data, killed, steps=STEPS)
+    assert not (killed / "model").exists()
+    again = train.fn(CONTRACT, data, run=str(killed), model="autoregressive", seed=3, steps=STEPS)
+    undisturbed = train.fn(CONTRACT, data, run=str(whole), model="autoregressive", seed=3, steps=STEPS)
+
+    assert "training goes on after" in logged.text
+    assert again.digest == undisturbed.digest
+    assert sorted(path.name for path in killed.iterdir()) == ["model"]
+
+
+def test_a_checkpoint_comes_back_whole(tmp_path):
+    checkpoint = DiskCheckpoint(tmp_path / "checkpoint", FIT)
+    assert checkpoint.load() is None
+
+    checkpoint.save(STATE)
+    tensors, config = checkpoint.load()
+
+    assert torch.equal(tensors["weights"], STATE[0]["weights"])
+    assert config == STATE[1]
+
+
+def test_a_checkpoint_of_another_fit_is_passed_over(tmp_path, logged):
+    DiskCheckpoint(tmp_path / "checkpoint", FIT).save(STATE)
+
+    assert DiskCheckpoint(tmp_path / "checkpoint", {**FIT, "seed": 2}).load() is None
+    assert "is of another fit" in logged.text
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"{}", b"\x08\0\0\0\0\0\0\0garbage.", None])
+def test_a_checkpoint_that_cannot_be_read_is_passed_over(tmp_path, logged, spoiled):
+    checkpoint = DiskCheckpoint(tmp_path / "checkpoint", FIT)
+    checkpoint.save(STATE)
+    checkpoint.path.write_bytes(checkpoint.path.read_bytes()[:-1] if spoiled is None else spoiled)
+
+    assert checkpoint.load() is None
+    assert "cannot be read" in logged.text
+
+
+def test_training_begins_anew_beside_a_checkpoint_of_another_fit(data, tmp_path, logged):
+    DiskCheckpoint(tmp_path / "run" / "checkpoint", FIT).save(STATE)
+
+    other = train.fn(CONTRACT, data, run=str(tmp_path / "run"), model="autoregressive", seed=4, steps=1)
+
+    assert "is of another fit" in logged.text
+    assert other.steps == 1
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_progress_tells_the_step_the_loss_and_the_time_left(monkeypatch, logged):
+    monkeypatch.setattr(tasks.progress, "_SECONDS_BETWEEN_LINES", 0.0)
+    with tasks.progress.steps_shown("training") as follow:
+        follow(Step(3, 40, 1.25, 67.2, "5 columns learning"))
+        follow(Step(4, 40, float("nan"), 0.0, "still"))
+
+    assert logged.messages == [
+        "training: 3 of 40 steps, loss 1.250, 1:07 left at most, 5 columns learning",
+        "training: 4 of 40 steps, 0:00 left at most, still",
+    ]
