@@ -30,6 +30,7 @@ from models.mixture.components import Components, Layout, log_likelihood
 from models.mixture.fitting import PLAN, Plan, passes
 from models.mixture.grouping import Grouping
 from models.mixture.sampling import Sampler
+from models.processors import one_thread
 
 __all__ = ["GaussianMixture"]
 
@@ -51,6 +52,7 @@ class GaussianMixture:
         self.fitted = Fitted()
         self._drawn: Sampler | None = None
 
+    @one_thread()
     def fit(
         self,
         x: Encoded,
@@ -82,10 +84,12 @@ class GaussianMixture:
         self.fitted = course.ended(cut=cut)
         return self
 
+    @one_thread()
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
         return self.grouping.part(self._sampler.draw(n, generator=generator), generator=generator)
 
+    @one_thread()
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities of (N,) rows on the encoded scale; unknown codes are passed over."""
         return log_likelihood(self._learned, self.grouping.merge(x)) + self.grouping.log_share_of(x)
