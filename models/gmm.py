@@ -12,6 +12,7 @@ How it fails, and what is done about it:
 - memorising: sizes, and the number of passes, are chosen by the likelihood of held-out training rows;
 - local optima: k-means++ starts (Arthur, Vassilvitskii 2007), and several members from different starts, averaged:
   their average is a mixture too, and a better one (Breiman: Bagging predictors, 1996);
+- very many codes: beyond 256 of a column, the rarest share tokens, and are drawn by frequency within them;
 - dying components: they fall back on their family with next to no weight, and are left out at the end.
 """
 
@@ -27,9 +28,13 @@ from models.encoding import Encoded, Span
 from models.life import FREELY, Course, Fitted, Terms
 from models.mixture.components import Components, Layout, log_likelihood
 from models.mixture.fitting import PLAN, Plan, passes
+from models.mixture.grouping import Grouping
 from models.mixture.sampling import Sampler
+from models.processors import one_thread
 
 __all__ = ["GaussianMixture"]
+
+_TENSORS = ("family", "log_weight", "tables", "mean", "scale")  # of the components
 
 
 @final
@@ -43,9 +48,11 @@ class GaussianMixture:
     def __init__(self, plan: Plan = PLAN) -> None:
         self.plan = plan
         self.components: Components | None = None
+        self.grouping = Grouping((), {})
         self.fitted = Fitted()
         self._drawn: Sampler | None = None
 
+    @one_thread()
     def fit(
         self,
         x: Encoded,
@@ -68,7 +75,8 @@ class GaussianMixture:
             ModelError: there are no rows, or the likelihood is not finite.
         """
         course, cut = Course(terms, planned=self.plan.most_passes), False
-        for state in passes(x, Layout(tuple(spans)), plan=self.plan, generator=generator):
+        grouping = self.grouping = Grouping.of(spans, x)
+        for state in passes(grouping.merge(x), Layout(grouping.spans), plan=self.plan, generator=generator):
             self.components = state.best
             if not course.passed(-state.score, state.note):
                 cut = not state.last
@@ -76,28 +84,31 @@ class GaussianMixture:
         self.fitted = course.ended(cut=cut)
         return self
 
+    @one_thread()
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
-        return self._sampler.draw(n, generator=generator)
+        return self.grouping.part(self._sampler.draw(n, generator=generator), generator=generator)
 
+    @one_thread()
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities of (N,) rows on the encoded scale; unknown codes are passed over."""
-        return log_likelihood(self._learned, x)
+        return log_likelihood(self._learned, self.grouping.merge(x)) + self.grouping.log_share_of(x)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Return the weights as tensors, and the configuration as JSON holds it."""
         kept = self._learned
-        names = ("family", "log_weight", "tables", "mean", "scale")
-        tensors = {name: getattr(kept, name).cpu().contiguous() for name in names}
+        tensors = {name: getattr(kept, name).cpu().contiguous() for name in _TENSORS}
         spans = [asdict(span) for span in kept.layout.spans]
-        return tensors, {"members": kept.members, "full": kept.layout.full, "spans": spans}
+        config = {"members": kept.members, "full": kept.layout.full, "spans": spans}
+        return {**tensors, **self.grouping.state()}, config
 
     @classmethod
     def from_state(cls, tensors: dict[str, Tensor], config: dict[str, Any]) -> Self:
         """Return the model that `state` described."""
         layout = Layout(tuple(Span(**span) for span in config["spans"]), config["full"])
         model = cls()
-        model.components = Components(layout, config["members"], **tensors)
+        model.grouping = Grouping.from_state(tensors, layout.spans)
+        model.components = Components(layout, config["members"], **{name: tensors[name] for name in _TENSORS})
         return model
 
     @property

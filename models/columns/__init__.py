@@ -1,6 +1,7 @@
 """A column as the models see it: its tokens and features, and the distribution at the end of a network."""
 
 from models.columns.axis import Axis, axis_of, edged, features_of, frequencies, widths
+from models.columns.groups import Groups
 from models.columns.head import Head
 
-__all__ = ["Axis", "Head", "axis_of", "edged", "features_of", "frequencies", "widths"]
+__all__ = ["Axis", "Groups", "Head", "axis_of", "edged", "features_of", "frequencies", "widths"]

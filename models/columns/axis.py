@@ -11,13 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from models.columns.groups import Groups, rows_of
 from models.encoding import Encoded, Span
 
 __all__ = ["Axis", "axis_of", "edged", "features_of", "frequencies", "widths"]
 
-_OWN = 192  # codes with a token of their own where there are more than that and the groups together
-_GROUPS = 64  # tokens for all others: neighbours in code order, of about equal mass
-_UNSEEN_ROWS = 0.1  # of a code that no row has: unlikely, not impossible
 _OUTER_ROWS = 30  # at either end of a column: among these, a draw may be the extreme itself
 _FEW = 4  # codes whose order says nothing that each one's own weight does not
 
@@ -88,7 +86,7 @@ class Axis:
     def target(self, x: Encoded) -> tuple[Tensor, Tensor]:
         """Return (N,) tokens, -1 where unknown, and (N,) values, NaN where the token says all."""
         code = x.codes[:, self.span.code]
-        token = torch.where(code < 0, code, self.token.to(code.device)[code.clamp(min=0)])
+        token = self._groups.tokens(code)
         if self.span.value is None:
             return token, torch.full_like(code, torch.nan, dtype=torch.float32)
         score = x.values[:, self.span.value]
@@ -112,19 +110,15 @@ class Axis:
 
     def codes(self, token: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) codes for (n,) tokens: their only one, or one of the group's by its frequency."""
-        if self.coded == self.span.size:
-            return token
-        order = torch.argsort(self.token, stable=True)
-        shares = self.log_share.double().exp()[order]
-        ends = shares.cumsum(0)  # each token's shares sum to 1: those of token t end at t + 1
-        drawn = torch.rand(len(token), generator=generator, dtype=torch.float64)
-        place = torch.searchsorted(ends, token + drawn, right=True).clamp(max=len(order) - 1)
-        return order[place]
+        return self._groups.codes(token, generator=generator)
 
     def log_share_of(self, x: Encoded) -> Tensor:
         """Return the (N,) log-shares of the codes within their tokens; 0 where unknown."""
-        code = x.codes[:, self.span.code]
-        return torch.where(code < 0, 0.0, self.log_share[code.clamp(min=0)])
+        return self._groups.log_share_of(x.codes[:, self.span.code])
+
+    @property
+    def _groups(self) -> Groups:
+        return Groups(self.token, self.log_share)
 
     def _steps(self, rank: Tensor) -> Tensor:
         return (rank * self.knots - torch.arange(self.knots, device=rank.device)).clamp(0, 1)
@@ -132,13 +126,11 @@ class Axis:
 
 def axis_of(span: Span, x: Encoded, bins: int, gaussians: int, knots: int) -> Axis:
     """Return a column's axis by its codes' frequencies in (N,) rows; without values, bins and Gaussians are none."""
-    code = x.codes[:, span.code].cpu()
-    rows = torch.bincount(code[code >= 0], minlength=span.size).double() + _UNSEEN_ROWS
-    token = _grouped(rows)
-    mass = torch.zeros(int(token.max()) + 1, dtype=torch.float64).index_add_(0, token, rows)
+    rows = rows_of(x.codes[:, span.code], span.size)
+    groups = Groups.of(rows)
+    mass = torch.zeros(groups.count, dtype=torch.float64).index_add_(0, groups.token, rows)
     rank = (mass.cumsum(0) - mass / 2) / mass.sum()
-    share = (rows / mass[token]).log().float()
-    return Axis(span, bins, gaussians, knots, token, share, rank.float(), _ends(span, x))
+    return Axis(span, bins, gaussians, knots, groups.token, groups.log_share, rank.float(), _ends(span, x))
 
 
 def _ends(span: Span, x: Encoded) -> tuple[float, float]:
@@ -164,7 +156,7 @@ def _scores(span: Span, x: Encoded) -> Tensor:
 
 def frequencies(axis: Axis, token: Tensor) -> Tensor:
     """Return (tokens,) log-shares of (N,) tokens; that of "regular", which bins stand for, is as good as -inf."""
-    rows = torch.bincount(token[token >= 0].cpu(), minlength=axis.tokens).double() + _UNSEEN_ROWS
+    rows = rows_of(token, axis.tokens)
     log_share = (rows / rows.sum()).log().float()
     if axis.span.regular is not None:
         log_share[axis.token[axis.span.regular]] = _NEVER
@@ -173,20 +165,6 @@ def frequencies(axis: Axis, token: Tensor) -> Tensor:
 
 _NEVER = -1e4
 """A logit that float32 and bfloat16 both turn into a probability of 0."""
-
-
-def _grouped(rows: Tensor) -> Tensor:
-    """Return (size,) tokens for codes of so many rows each, ascending in code order."""
-    size = len(rows)
-    if size <= _OWN + _GROUPS:
-        return torch.arange(size)
-    alone = torch.zeros(size, dtype=torch.bool)
-    alone[torch.argsort(rows, descending=True, stable=True)[:_OWN]] = True
-    others = torch.where(alone, 0.0, rows)
-    group = (others.cumsum(0) / others.sum() * _GROUPS).ceil().clamp(1, _GROUPS).long() - 1
-    label = torch.where(alone, torch.arange(size) + _GROUPS, group)
-    token: Tensor = torch.unique(label, return_inverse=True)[1]
-    return token
 
 
 def widths(axes: Sequence[Axis]) -> list[int]:
@@ -199,6 +177,12 @@ def widths(axes: Sequence[Axis]) -> list[int]:
 
 def features_of(axes: Sequence[Axis], x: Encoded, *, half: bool) -> Tensor:
     """Return (N, P) features of (N,) rows, the first of them constant."""
-    kind = torch.bfloat16 if half else torch.float32
-    constant = torch.ones(len(x), 1, dtype=kind, device=x.codes.device)
-    return torch.cat([constant, *(axis.features(x).to(kind) for axis in axes)], 1)
+    kind, ends = torch.bfloat16 if half else torch.float32, widths(axes)
+    features = torch.ones(len(x), ends[-1], dtype=kind, device=x.codes.device)
+    for low in range(0, len(x), _BATCH):
+        for axis, start, end in zip(axes, ends, ends[1:], strict=False):
+            features[low : low + _BATCH, start:end] = axis.features(x[low : low + _BATCH])
+    return features
+
+
+_BATCH = 16_384  # rows: the features of very many codes, at full precision, would take more memory than all that stays
