@@ -13,10 +13,11 @@ Every model has one life: `fit`, `sample`, `log_prob` where there is a density, 
 from models.autoregressive import Autoregressive
 from models.gmm import GaussianMixture
 from models.life import Model
+from models.trees import Trees
 
 __all__ = ["DEFAULT", "MODELS", "Model"]
 
-MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive}
+MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive, "trees": Trees}
 """The models by the name that contracts and the command line use."""
 
 DEFAULT = "gmm"

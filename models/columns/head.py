@@ -69,10 +69,10 @@ class Head:
         which = (token - axis.tokens).clamp(min=0)[:, None]
         normal = torch.randn(rows, generator=generator)
         bell = means.gather(1, which)[:, 0] + scales.gather(1, which)[:, 0].exp() * normal
-        score = self._ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
+        score = self.ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
         return torch.where(coded, code, axis.span.regular), torch.where(coded, torch.nan, score)
 
-    def _ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
+    def ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) scores within the ends; of the outer ones a share is the extreme itself."""
         least, greatest = self.axis.ends
         chosen = torch.rand(len(score), generator=generator) < _EXTREME_SHARE
