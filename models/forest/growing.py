@@ -57,6 +57,8 @@ class Plan:
 
 PLAN = Plan()
 
+_NO_VALUES = 1e-9  # of a bin's probability in a column that has no value at all: none is drawn, its log is finite
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -117,7 +119,10 @@ def stump(axis: Axis, token: Tensor) -> Factor:
     """Return the factor that knows a column's frequencies alone."""
     nothing = torch.zeros(1, dtype=torch.int64)
     forest = Forest(nothing, torch.zeros(1, 2, dtype=torch.int64), nothing, torch.zeros(1), 0)
-    return Factor(axis, forest, nothing, frequencies(axis, token).exp()[None])
+    chances = frequencies(axis, token).exp()
+    if not (token >= axis.coded).any():
+        chances[axis.coded :] *= _NO_VALUES
+    return Factor(axis, forest, nothing, (chances / chances.sum())[None])
 
 
 def grown(axis: Axis, rows: Rows, *, plan: Plan, generator: torch.Generator) -> tuple[Factor, Tensor]:
