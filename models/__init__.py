@@ -14,10 +14,16 @@ from models.auto import Auto
 from models.autoregressive import Autoregressive
 from models.gmm import GaussianMixture
 from models.life import Model
+from models.trees import Trees
 
 __all__ = ["DEFAULT", "MODELS", "Model"]
 
-MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive, "auto": Auto}
+MODELS: dict[str, type[Model]] = {
+    "gmm": GaussianMixture,
+    "autoregressive": Autoregressive,
+    "trees": Trees,
+    "auto": Auto,
+}
 """The models by the name that contracts and the command line use."""
 
 DEFAULT = "gmm"

@@ -25,10 +25,11 @@ from models.evidence import evidence
 from models.gmm import GaussianMixture
 from models.life import FREELY, Density, Fitted, Model, State, Step, Terms
 from models.states import part, prefixed
+from models.trees import Trees
 
 __all__ = ["Auto", "Entry"]
 
-CANDIDATES: dict[str, type[Model]] = {"autoregressive": Autoregressive, "gmm": GaussianMixture}
+CANDIDATES: dict[str, type[Model]] = {"autoregressive": Autoregressive, "trees": Trees, "gmm": GaussianMixture}
 """In the order in which they are tried."""
 
 _JUDGED_SHARE, _MOST_JUDGED = 0.05, 2_000  # rows: a mean log-likelihood to a few hundredths of a nat

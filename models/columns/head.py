@@ -69,7 +69,7 @@ class Head:
         which = (token - axis.tokens).clamp(min=0)[:, None]
         normal = torch.randn(rows, generator=generator)
         bell = means.gather(1, which)[:, 0] + scales.gather(1, which)[:, 0].exp() * normal
-        score = self._ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
+        score = self.ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
         return torch.where(coded, code, axis.span.regular), torch.where(coded, torch.nan, score)
 
     def correction(self, out: Tensor, log_share: Tensor) -> Tensor:
@@ -94,11 +94,13 @@ class Head:
                 moved[axis.tokens :] += ((share[bins].sum() + _RARE) / (mean[axis.coded :].sum() + _RARE)).log()
         return torch.cat([moved, torch.zeros(2 * axis.gaussians)])
 
-    def _ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
+    def ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) scores within the ends; of the outer ones a share is the extreme itself."""
         least, greatest = self.axis.ends
         chosen = torch.rand(len(score), generator=generator) < _EXTREME_SHARE
         low, high = self.axis.outer
+        score = torch.where(score > greatest, 2 * greatest - score, score)  # a Gaussian's tail is folded back, since it
+        score = torch.where(score < least, 2 * least - score, score)  # would else pile up at the ends
         score = torch.where(chosen & (score > high), greatest, score)
         score = torch.where(chosen & (score < low), least, score)
         return score.clamp(least, greatest)
