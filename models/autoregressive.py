@@ -13,8 +13,8 @@ How it fails, and what is done about it:
   are kept only where they are better by more than the judgement's own error; else the column stays with its
   frequencies;
 - lost extremes, which no likelihood misses: of the draws among the outermost 30 rows, a fifth is the extreme itself;
-- conditions on columns late in the order: candidates are drawn and one is taken by its weight, so that rare
-  conditions need many.
+- conditions on columns late in the order: proposals are drawn and accepted by their weight, so that rare conditions
+  which the columns before all but decide need many.
 """
 
 import math
@@ -22,15 +22,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Self, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from data_contracts import ModelError
+from models.chain.accepting import Accepted
 from models.chain.conditional import Conditional
 from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
-from models.columns import Axis, Head, axis_of, edged, features_of, frequencies, widths
-from models.encoding import Encoded, Span
+from models.columns import Axis, Head, Restricted, axis_of, edged, features_of, frequencies, widths
+from models.encoding import UNKNOWN, Allowed, Encoded, Span
 from models.life import FREELY, Course, Fitted, Terms
 from models.processors import half_is_fast, together
 
@@ -38,6 +40,8 @@ __all__ = ["Autoregressive"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
 _CHUNK = 8_192  # rows that one thread draws at a time
+_GIVEN = 512  # rows that one thread completes at a time, each by many candidates
+_WAVE = 16  # chunks that are proposed at a time, whatever the number of threads
 
 
 @final
@@ -103,6 +107,62 @@ class Autoregressive:
             return chain.complete(known[slice(low, high)], generator=own)
 
         return Encoded.join(together(drawn, range(len(seeds))) or [chain.draw(0, generator=generator)])
+
+    def sample_where(self, n: int, *, allowed: Sequence[Allowed | None], generator: torch.Generator) -> Encoded:
+        """Draw n rows of what is allowed of each column: (n,) encoded, in random order.
+
+        Each column is drawn from what is allowed of it, and a row is accepted in proportion to how likely that was:
+        exact, but for weights above all that the proposals had.
+
+        Raises:
+            ModelError: too few can be drawn.
+        """
+        chain, accepted, count = self._learned, Accepted(n), 1
+        within = [
+            None if part is None else Restricted.of(network.head, part)
+            for network, part in zip(chain.networks, allowed, strict=True)
+        ]
+
+        def proposed(own: torch.Generator) -> tuple[Encoded, Tensor]:
+            return chain.propose(_CHUNK, within=within, generator=own)
+
+        while count:
+            seeds = torch.randint(2**62, (count,), generator=generator).tolist()
+            generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+            for own, (x, weight) in zip(generators, together(proposed, generators), strict=True):
+                accepted.add(x, weight, generator=own)
+            count = min(_WAVE, math.ceil(accepted.more / _CHUNK))
+        return accepted.rows
+
+    def impute(self, x: Encoded, *, generator: torch.Generator) -> Encoded:
+        """Return (N,) rows with every cell that is null or unknown drawn given the row's others; none stays null.
+
+        Raises:
+            ModelError: a column with such cells has nothing but nulls.
+        """
+        chain, filled = self._learned, x.clone()
+        for network in chain.networks:
+            span = network.axis.span
+            missing = (x.codes[:, span.code] == UNKNOWN) | (
+                x.codes[:, span.code] == (UNKNOWN if span.null is None else span.null)
+            )
+            filled.codes[missing, span.code] = UNKNOWN
+            if span.size == 1 and span.null is not None and missing.any():
+                fact, remedy = f"column {span.column!r} has none", "Leave it out"
+                raise ModelError("a cell is imputed with a value that was learned", fact, remedy)
+        rows = torch.nonzero((filled.codes == UNKNOWN).any(1))[:, 0]
+        within = [_present(network.head) for network in chain.networks]
+        seeds = torch.randint(2**62, (math.ceil(len(rows) / _GIVEN),), generator=generator).tolist()
+
+        def drawn(chunk: int) -> Encoded:
+            own = torch.Generator().manual_seed(seeds[chunk])
+            part = rows[chunk * _GIVEN : (chunk + 1) * _GIVEN]
+            return chain.complete(filled[part], generator=own, within=within)
+
+        if parts := together(drawn, range(len(seeds))):
+            done = Encoded.join(parts)
+            filled.codes[rows], filled.values[rows] = done.codes, done.values
+        return filled
 
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities of (N,) rows on the encoded scale; unknown codes are passed over.
@@ -195,6 +255,12 @@ def _networks(
         Conditional(axis, inputs, hidden=plan.hidden, curve=plan.curve, log_share=log_share, generator=generator)
         for axis, inputs, log_share in zip(axes, widths(axes), log_shares, strict=False)
     )
+
+
+def _present(head: Head) -> Restricted | None:
+    """Return a head that draws no null; None: it draws none anyway."""
+    span = head.axis.span
+    return None if span.null is None else Restricted.of(head, Allowed(np.arange(span.size) != span.null))
 
 
 def _loss(learners: Sequence[Learner]) -> float:

@@ -2,5 +2,6 @@
 
 from models.columns.axis import Axis, axis_of, edged, features_of, frequencies, widths
 from models.columns.head import Head
+from models.columns.restricted import Restricted
 
-__all__ = ["Axis", "Head", "axis_of", "edged", "features_of", "frequencies", "widths"]
+__all__ = ["Axis", "Head", "Restricted", "axis_of", "edged", "features_of", "frequencies", "widths"]

@@ -121,6 +121,12 @@ class Axis:
         place = torch.searchsorted(ends, token + drawn, right=True).clamp(max=len(order) - 1)
         return order[place]
 
+    def with_codes(self, allowed: Tensor) -> "Axis":
+        """Return the axis in which a token stands for its allowed codes, of a (size,) mask, where it has any."""
+        share = self.log_share.double().exp() * allowed
+        mass = torch.zeros(self.coded, dtype=torch.float64).index_add_(0, self.token, share)[self.token]
+        return replace(self, log_share=torch.where(mass > 0, (share / mass).log(), self.log_share.double()))
+
     def log_share_of(self, x: Encoded) -> Tensor:
         """Return the (N,) log-shares of the codes within their tokens; 0 where unknown."""
         code = x.codes[:, self.span.code]

@@ -45,7 +45,7 @@ class Head:
         if not axis.gaussians:
             log_density = out.gather(1, chosen)[:, 0] - out.logsumexp(1)
             return torch.where(token < 0, 0.0, log_density)
-        choices, means, scales = self._parts(out)
+        choices, means, scales = self.parts(out)
         valued, score = token >= axis.coded, score.nan_to_num(0.0)
         within = math.log(axis.bins) - 0.5 * score**2 - 0.5 * math.log(2 * math.pi)
         binned = choices.gather(1, chosen)[:, 0] + torch.where(valued, within, 0.0)
@@ -56,23 +56,31 @@ class Head:
     def draw(self, out: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return (n,) codes and (n,) values, NaN where the code says all."""
         axis, rows = self.axis, len(out)
-        choices, means, scales = self._parts(out)
-        ends = choices.softmax(1).cumsum(1)
-        drawn = torch.rand(rows, 1, generator=generator) * ends[:, -1:]
-        token = torch.searchsorted(ends, drawn, right=True)[:, 0].clamp(max=ends.shape[1] - 1)
+        choices, means, scales = self.parts(out)
+        token = self.choose(choices, generator=generator)
         coded = token < axis.coded
         code = axis.codes(torch.where(coded, token, 0), generator=generator)
         if axis.span.regular is None:
             return code, torch.full((rows,), torch.nan)
-        place = (token - axis.coded + torch.rand(rows, generator=generator)) / axis.bins
-        score = torch.special.ndtri(place.clamp(_TAIL, 1 - _TAIL))
+        score = self.score_at((token - axis.coded + torch.rand(rows, generator=generator)) / axis.bins)
         which = (token - axis.tokens).clamp(min=0)[:, None]
         normal = torch.randn(rows, generator=generator)
         bell = means.gather(1, which)[:, 0] + scales.gather(1, which)[:, 0].exp() * normal
-        score = self._ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
+        score = self.ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
         return torch.where(coded, code, axis.span.regular), torch.where(coded, torch.nan, score)
 
-    def _ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
+    def choose(self, choices: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Return (n,) draws among the choices that have (n, ·) logits."""
+        ends = choices.softmax(1).cumsum(1)
+        drawn = torch.rand(len(choices), 1, generator=generator) * ends[:, -1:]
+        return torch.searchsorted(ends, drawn, right=True)[:, 0].clamp(max=ends.shape[1] - 1)
+
+    def score_at(self, rank: Tensor) -> Tensor:
+        """Return the (n,) scores at ranks from 0 to 1."""
+        score: Tensor = torch.special.ndtri(rank.clamp(_TAIL, 1 - _TAIL))
+        return score
+
+    def ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) scores within the ends; of the outer ones a share is the extreme itself."""
         least, greatest = self.axis.ends
         chosen = torch.rand(len(score), generator=generator) < _EXTREME_SHARE
@@ -81,7 +89,7 @@ class Head:
         score = torch.where(chosen & (score < low), least, score)
         return score.clamp(least, greatest)
 
-    def _parts(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def parts(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return (N, tokens + K) logits, (N, K) means and (N, K) log-scales."""
         tokens, gaussians = self.axis.tokens, self.axis.gaussians
         choices, means, scales = torch.split(out, [tokens + gaussians, gaussians, gaussians], 1)

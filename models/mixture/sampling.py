@@ -1,10 +1,14 @@
 """Drawing rows from a mixture: one uniform number a cell, looked up in the component's cumulated table."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from models.encoding import Encoded
+from models import truncation
+from models.encoding import Allowed, Encoded
 from models.mixture.components import Components
+from models.mixture.restricting import Cut, restrict
 
 __all__ = ["Sampler"]
 
@@ -14,11 +18,15 @@ class Sampler:
 
     Args:
         components: K of them, in M members.
+        allowed: what of each column is drawn; None: everything; empty: no column is restricted.
     """
 
-    def __init__(self, components: Components) -> None:
-        self.learned = components
-        components = self.components = components.to("cpu")
+    def __init__(self, components: Components, allowed: Sequence[Allowed | None] = ()) -> None:
+        self.learned, self._cuts = components, tuple[Cut, ...]()
+        components = components.to("cpu")
+        if allowed:
+            components, self._cuts = restrict(components, allowed)
+        self.components = components
         weights = components.log_weight.double().exp()
         self._starts = weights.cumsum(0) / weights.sum()
         self._cumulated = [_cumulate(components.tables[part]) for part in components.layout.slices]
@@ -45,10 +53,28 @@ class Sampler:
             values = self._mean[chosen] + (self._scale[chosen] @ normal[:, :, None])[:, :, 0]
         else:
             values = self._mean[chosen] + self._scale[chosen] * normal
+        for cut in self._cuts:
+            values += self._moved(cut, chosen, values, generator=generator)
+            values[:, cut.value].clamp_(cut.low, cut.high)  # the last digit
         for span in self.components.layout.spans:
             if span.value is not None and span.size > 1:
                 values[codes[:, span.code].ne(span.regular or 0), span.value] = torch.nan
         return values
+
+    def _moved(self, cut: Cut, chosen: Tensor, values: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Return what to add to (n, V) draws so that one column's lie between its bounds, and others follow it.
+
+        The others move by their regression on it, which turns a Gaussian draw into one given the column (Matheron's
+        rule; J. Doucet, A note on efficient conditional simulation of Gaussian distributions, 2010).
+        """
+        components = self.components
+        mean, deviation = self._mean[chosen, cut.value], components.deviation(cut.value)[chosen]
+        drawn = mean + deviation * truncation.draw(*cut.standard(mean, deviation), generator=generator)
+        moved = (drawn - values[:, cut.value]).float()[:, None]
+        if not components.layout.full:
+            return moved * torch.nn.functional.one_hot(torch.tensor(cut.value), components.layout.values)
+        slope = (components.scale @ components.scale[:, cut.value, :, None])[:, :, 0]
+        return moved * (slope / slope[:, cut.value, None])[chosen]
 
 
 def _cumulate(table: Tensor) -> Tensor:
