@@ -54,27 +54,27 @@ class Sampler:
         else:
             values = self._mean[chosen] + self._scale[chosen] * normal
         for cut in self._cuts:
-            values += self._moved(cut, chosen, values, generator=generator)
-            values[:, cut.value].clamp_(cut.low, cut.high)  # the last digit
+            self._move(values, cut, chosen, generator=generator)
         for span in self.components.layout.spans:
             if span.value is not None and span.size > 1:
                 values[codes[:, span.code].ne(span.regular or 0), span.value] = torch.nan
         return values
 
-    def _moved(self, cut: Cut, chosen: Tensor, values: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Return what to add to (n, V) draws so that one column's lie between its bounds, and others follow it.
+    def _move(self, values: Tensor, cut: Cut, chosen: Tensor, *, generator: torch.Generator) -> None:
+        """Draw one column of (n, V) values anew between its bounds, in place, and let those that hang on it follow.
 
         The others move by their regression on it, which turns a Gaussian draw into one given the column (Matheron's
-        rule; J. Doucet, A note on efficient conditional simulation of Gaussian distributions, 2010).
+        rule; A. Doucet, A note on efficient conditional simulation of Gaussian distributions, 2010).
         """
         components = self.components
         mean, deviation = self._mean[chosen, cut.value], components.deviation(cut.value)[chosen]
         drawn = mean + deviation * truncation.draw(*cut.standard(mean, deviation), generator=generator)
-        moved = (drawn - values[:, cut.value]).float()[:, None]
-        if not components.layout.full:
-            return moved * torch.nn.functional.one_hot(torch.tensor(cut.value), components.layout.values)
-        slope = (components.scale @ components.scale[:, cut.value, :, None])[:, :, 0]
-        return moved * (slope / slope[:, cut.value, None])[chosen]
+        drawn = drawn.float().clamp(cut.low, cut.high)
+        if components.layout.full:
+            slope = (components.scale @ components.scale[:, cut.value, :, None])[:, :, 0]
+            moved = (drawn - values[:, cut.value])[:, None]
+            values += moved * (slope / slope[:, cut.value, None])[chosen]
+        values[:, cut.value] = drawn
 
 
 def _cumulate(table: Tensor) -> Tensor:
