@@ -1,5 +1,7 @@
 """The standard normal between two bounds: its probability there, and draws from it, both exact far out in the tails."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -9,17 +11,22 @@ __all__ = ["draw", "mass"]
 def mass(low: Tensor, high: Tensor) -> Tensor:
     """Return the probability between bounds of one shape, which may be infinite; float64."""
     near, far, _ = _left(low, high)
-    share: Tensor = torch.special.ndtr(far) - torch.special.ndtr(near)
-    return share.clamp(min=0)
+    return (_below(far) - _below(near)).clamp(min=0)
 
 
 def draw(low: Tensor, high: Tensor, *, generator: torch.Generator) -> Tensor:
     """Return a draw between each pair of bounds, by the inverse of the distribution function; float64."""
     near, far, mirrored = _left(low, high)
-    start, end = torch.special.ndtr(near), torch.special.ndtr(far)
+    start, end = _below(near), _below(far)
     uniform = torch.rand(low.shape, generator=generator, dtype=torch.float64)
     drawn = torch.special.ndtri(start + uniform * (end - start))
     return torch.where(mirrored, -drawn, drawn).clamp(low.double(), high.double())
+
+
+def _below(bound: Tensor) -> Tensor:
+    """Return the probability below bounds; `torch.special.ndtr` has lost all digits at -9."""
+    share: Tensor = torch.special.erfc(-bound / math.sqrt(2)) / 2
+    return share
 
 
 def _left(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -64,4 +64,4 @@ class Accepted:
                 f"{self.wanted - len(self):,} are missing",
                 "Ask for what is less rare, or for fewer rows",
             )
-        return math.ceil((self.wanted - len(self)) * self.tried / max(1, len(self)))
+        return math.ceil((self.wanted - len(self)) * max(1, self.tried) / max(1, len(self)))
