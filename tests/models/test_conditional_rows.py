@@ -224,7 +224,7 @@ def test_a_restricted_head_draws_as_the_whole_one_filtered(scores):
     assert kept.float().mean() == pytest.approx(
         float(restricted.log_mass(out[:1]).exp()) * float(held.float().mean()), abs=0.01
     )
-    assert (own[held] == 2).float().mean() == pytest.approx(float((code[kept] == 2).float().mean()), abs=0.015)
+    assert (own[held] == 2).float().mean() == pytest.approx(float((code[kept] == 2).float().mean()), abs=0.03)
     for name in (torch.nanmean, lambda each: each[~each.isnan()].std()):
         assert float(name(value[held])) == pytest.approx(float(name(score[kept])), abs=0.03)
 
