@@ -109,12 +109,12 @@ def _kept(
     Raises:
         ModelError: too few of the rows that were drawn do.
     """
-    sample, tries = _drawing(model, acceptance.encoder, where)
+    sample, least, tries = _drawing(model, acceptance.encoder, where)
     missing, drawn = rows, 0
     while missing:
         kept = rows - missing
         wanted = math.ceil(missing * max(1, drawn) / max(1, kept))
-        count = min(BATCH_ROWS, max(wanted, _LEAST_DRAWN), tries * (kept + _BEGIN) - drawn)
+        count = min(BATCH_ROWS, max(wanted, least), max(rows, tries * (kept + _BEGIN)) - drawn)
         if count <= 0:
             raise ModelError(
                 f"of {drawn:,} rows that were drawn, {rows:,} keep the contract's rules and meet the conditions",
@@ -127,18 +127,21 @@ def _kept(
         yield part
 
 
-def _drawing(model: "Model", encoder: "Encoder", where: Sequence[Condition]) -> tuple[Callable[..., "Encoded"], int]:
-    """Return how rows are drawn, and how many for each that is kept: led to the conditions where the model can be."""
+def _drawing(
+    model: "Model", encoder: "Encoder", where: Sequence[Condition]
+) -> tuple[Callable[..., "Encoded"], int, int]:
+    """Return how rows are drawn, how many at least at a time, and how many at most for each that is kept.
+
+    A model that can be led to the conditions is; of another, most rows may have to be thrown away.
+    """
     from models.life import Guided
 
     if not where:
-        return model.sample, _TRIES
+        return model.sample, _LEAST_DRAWN, _TRIES
     allowed = encoder.allowed(where)
-    return (
-        (partial(model.sample_where, allowed=allowed), _TRIES)
-        if isinstance(model, Guided)
-        else (model.sample, _RARE_TRIES)
-    )
+    if isinstance(model, Guided):
+        return partial(model.sample_where, allowed=allowed), 1, _TRIES
+    return model.sample, _LEAST_DRAWN, _RARE_TRIES
 
 
 def _decoded(

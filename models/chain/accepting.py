@@ -27,18 +27,24 @@ class Accepted:
     def __init__(self, rows: int) -> None:
         self.wanted, self.tried, self._bound = rows, 0, -math.inf
         self._parts: list[Encoded] = []
-        self._height: list[Tensor] = []
+        self._heights: list[Tensor] = []  # log(weight / uniform): accepted where it is above the bound
 
     def add(self, x: Encoded, log_weight: Tensor, *, generator: torch.Generator) -> None:
         """Accept (n,) proposals with probability weight / greatest weight; a new greatest thins those before."""
         self.tried += len(x)
-        self._bound = max(self._bound, float(log_weight.max()))
         uniform = torch.rand(len(x), generator=generator, dtype=torch.float64)
+        height = torch.where(log_weight > -math.inf, log_weight - uniform.log(), -math.inf)
         self._parts.append(x)
-        self._height.append(torch.where(log_weight > -math.inf, log_weight - uniform.log(), -math.inf))
-        keeps = [(height >= self._bound) & height.isfinite() for height in self._height]
-        self._parts = [part[keep] for part, keep in zip(self._parts, keeps, strict=True)]
-        self._height = [height[keep] for height, keep in zip(self._height, keeps, strict=True)]
+        self._heights.append(height)
+        greatest = float(log_weight.max())
+        self._thin(slice(None) if greatest > self._bound else slice(-1, None), max(greatest, self._bound))
+
+    def _thin(self, parts: slice, bound: float) -> None:
+        """Keep of some parts what stands above a bound."""
+        self._bound = bound
+        keeps = [(height >= bound) & height.isfinite() for height in self._heights[parts]]
+        self._parts[parts] = [part[keep] for part, keep in zip(self._parts[parts], keeps, strict=True)]
+        self._heights[parts] = [height[keep] for height, keep in zip(self._heights[parts], keeps, strict=True)]
 
     def __len__(self) -> int:
         """Return how many are accepted."""
