@@ -40,7 +40,7 @@ __all__ = ["Autoregressive"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
 _CHUNK = 8_192  # rows that one thread draws at a time
-_GIVEN = 512  # rows that one thread completes at a time, each by many candidates
+_GIVEN = 256  # rows that one thread completes at a time, each by many candidates
 _WAVE = 16  # chunks that are proposed at a time, whatever the number of threads
 
 
@@ -96,11 +96,12 @@ class Autoregressive:
             given: (n,) rows, or one, of which what is known is kept, and the rest, of code `UNKNOWN`, is drawn.
         """
         chain = self._learned
-        seeds = torch.randint(2**62, (math.ceil(n / _CHUNK),), generator=generator).tolist()
+        size = _CHUNK if given is None else _GIVEN
+        seeds = torch.randint(2**62, (math.ceil(n / size),), generator=generator).tolist()
         known = given if given is None or len(given) == n else given[torch.zeros(n, dtype=torch.int64)]
 
         def drawn(chunk: int) -> Encoded:
-            low, high = chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)
+            low, high = chunk * size, min(n, (chunk + 1) * size)
             own = torch.Generator().manual_seed(seeds[chunk])
             if known is None:
                 return chain.draw(high - low, generator=own)
