@@ -76,6 +76,12 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse's subparsers hav
     sub.add_argument(
         "--rows", type=int, metavar="N", help="how many synthetic rows; default: as many as the source has"
     )
+    sub.add_argument(
+        "--where", action="append", metavar="CONDITION", help="only such rows: sex=Female, age>=60; may be repeated"
+    )
+    sub.add_argument(
+        "--share", action="append", metavar="SHARE", help="rebalance: income:>50K=0.5; may be repeated for one column"
+    )
     sub.add_argument("--seed", type=int, metavar="N", help="seed of all randomness; default: 0")
     length = sub.add_mutually_exclusive_group()
     length.add_argument(
@@ -117,6 +123,7 @@ def _parameters(asked: argparse.Namespace) -> dict[str, Any]:
     from pydantic import ValidationError
 
     from data_contracts import odcs
+    from data_contracts.selecting import select
     from flows.parameters import Synthesis
 
     given = {name: getattr(asked, name, None) for name in Synthesis.model_fields}
@@ -125,7 +132,7 @@ def _parameters(asked: argparse.Namespace) -> dict[str, Any]:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise ContractError("the parameters of a run are as `likeness run --help` says", wrong, "Mend them") from None
-    odcs.load(odcs.find(values["contract"]))
+    select(odcs.load(odcs.find(values["contract"])), where=values["where"], shares=values["share"])
     return values
 
 

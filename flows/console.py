@@ -67,6 +67,10 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
         f"\n[bold]{contract['id']} {manifest['release']}[/bold]: {manifest['rows']:,} synthetic rows, "
         f"{model['name']} ({model['steps']:,} steps, {model['seconds']:.0f} s), seed {manifest['seed']}"
     )
+    selection = manifest.get("selection", {})  # of no release before there were any
+    for label, name in (("where", "where"), ("shares", "share")):
+        if selection.get(name):
+            console.print(f"{label}: {'; '.join(selection[name])}", markup=False)
     console.print(_score_table(manifest))
     console.print(
         f"data    {release / 'data'}\nreport  {(release / 'report.html').absolute().as_uri()}", soft_wrap=True

@@ -19,6 +19,12 @@ class Synthesis(BaseModel):
     contract: str = Field("adult", description="Name of a contract under data_contracts/, or a path to one.")
     model: ModelName | None = Field(None, description="The generative model; empty: the one that the contract names.")
     rows: int | None = Field(None, ge=1, description="How many synthetic rows; empty: as many as the source has.")
+    where: list[str] = Field(
+        [], description="Conditions that every row meets: sex=Female, age>=60, occupation is null. Empty: none."
+    )
+    share: list[str] = Field(
+        [], description="Shares of one column's values: income:>50K=0.5. Empty: as the model learned them."
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness: the same seed gives the same bytes.")
     budget_seconds: float | None = Field(
         60.0, gt=0, description="Upper bound on training time; the plan usually ends before. Empty: no bound."

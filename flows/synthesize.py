@@ -6,6 +6,7 @@
                    .parquet   -source.json   holdout                     -synthetic   .json    .html
                                            .parquet                       .json
 
+Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
 Each step leaves its artefact in the run's folder; what passes between steps are references to them.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 
 from prefect import flow
 
-from data_contracts import odcs
+from data_contracts import odcs, selecting
 from flows.gate import judge, require
 from flows.parameters import Synthesis, takes
 from tasks.generate import generate
@@ -23,6 +24,7 @@ from tasks.open_run import open_run
 from tasks.publish import Release, publish
 from tasks.report import report
 from tasks.score import score
+from tasks.select import select
 from tasks.split import split
 from tasks.train import train
 from tasks.validate import validate
@@ -36,10 +38,12 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     """Turn a real table into a published synthetic release, or refuse and say why."""
     asked = Synthesis(**values)
     contract = odcs.load(odcs.find(asked.contract))
+    selection = selecting.select(contract, where=asked.where, shares=asked.share)
     run = open_run(contract, runs=asked.runs, releases=asked.to)
     source = ingest(contract, run=run, source=asked.source)
     validate(contract, source, run=run, name="source")
     parts = split(contract, source, run=run, seed=asked.seed)
+    selected = select(parts, selection, run=run, seed=asked.seed)
     trained = train(
         contract,
         parts.train,
@@ -49,15 +53,24 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         budget_seconds=asked.budget_seconds,
         steps=asked.steps,
     )
-    synthetic = generate(contract, trained, run=run, rows=asked.rows or source.rows, seed=asked.seed)
+    rows = asked.rows or source.rows
+    synthetic = generate(contract, trained, run=run, rows=rows, seed=asked.seed, selection=selection)
     validate(replace(contract, minimum_rows=1), synthetic, run=run, name="synthetic")  # as many as were asked for
-    scores = score(contract, train=parts.train, holdout=parts.holdout, synthetic=synthetic, run=run, seed=asked.seed)
+    scores = score(
+        contract,
+        train=selected.judged.train,
+        holdout=selected.judged.holdout,
+        learned=parts.train,
+        synthetic=synthetic,
+        run=run,
+        seed=asked.seed,
+    )
     verdict = judge(contract, scores.scores)
     evidence = report(
         contract,
         run=run,
         source=source,
-        parts=parts,
+        selected=selected,
         trained=trained,
         synthetic=synthetic,
         scores=scores,

@@ -16,8 +16,8 @@ How it fails, and what is done about it:
   moved until its tokens are drawn as often as they were seen;
 - what a smooth function misses in a column of few values: boosted trees are set on top of its network;
 - lost extremes, which no likelihood misses: of the draws among the outermost 30 rows, a fifth is the extreme itself;
-- conditions on columns late in the order: candidates are drawn and one is taken by its weight, so that rare
-  conditions need many.
+- conditions on columns late in the order: proposals are drawn and accepted by their weight, so that rare conditions
+  which the columns before all but decide need many.
 """
 
 import math
@@ -25,16 +25,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Self, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from data_contracts import ModelError
+from models.chain.accepting import Accepted
 from models.chain.boosting import Boosted
 from models.chain.conditional import Conditional
 from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
-from models.columns import Axis, axis_of, features_of, frequencies, widths
-from models.encoding import Encoded, Span
+from models.columns import Axis, Head, Restricted, axis_of, features_of, frequencies, widths
+from models.encoding import UNKNOWN, Allowed, Encoded, Span
 from models.life import FREELY, Course, Fitted, State, Terms
 from models.processors import half_is_fast, together
 from models.states import part, prefixed
@@ -42,6 +44,8 @@ from models.states import part, prefixed
 __all__ = ["Autoregressive"]
 
 _CHUNK = 8_192  # rows that one thread draws at a time
+_GIVEN = 256  # rows that one thread completes at a time, each by many candidates
+_WAVE = 16  # chunks that are proposed at a time, whatever the number of threads
 
 
 @final
@@ -104,17 +108,74 @@ class Autoregressive:
             given: (n,) rows, or one, of which what is known is kept, and the rest, of code `UNKNOWN`, is drawn.
         """
         chain = self._learned
-        seeds = torch.randint(2**62, (math.ceil(n / _CHUNK),), generator=generator).tolist()
+        size = _CHUNK if given is None else _GIVEN
+        seeds = torch.randint(2**62, (math.ceil(n / size),), generator=generator).tolist()
         known = given if given is None or len(given) == n else given[torch.zeros(n, dtype=torch.int64)]
 
         def drawn(chunk: int) -> Encoded:
-            low, high = chunk * _CHUNK, min(n, (chunk + 1) * _CHUNK)
+            low, high = chunk * size, min(n, (chunk + 1) * size)
             own = torch.Generator().manual_seed(seeds[chunk])
             if known is None:
                 return chain.draw(high - low, generator=own)
             return chain.complete(known[slice(low, high)], generator=own)
 
         return Encoded.join(together(drawn, range(len(seeds))) or [chain.draw(0, generator=generator)])
+
+    def sample_where(self, n: int, *, allowed: Sequence[Allowed | None], generator: torch.Generator) -> Encoded:
+        """Draw n rows of what is allowed of each column: (n,) encoded, in random order.
+
+        Each column is drawn from what is allowed of it, and a row is accepted in proportion to how likely that was:
+        exact, but for weights above all that the proposals had.
+
+        Raises:
+            ModelError: too few can be drawn.
+        """
+        chain, accepted, count = self._learned, Accepted(n), 1
+        within = [
+            None if part is None else Restricted.of(network.head, part)
+            for network, part in zip(chain.networks, allowed, strict=True)
+        ]
+
+        def proposed(own: torch.Generator) -> tuple[Encoded, Tensor]:
+            return chain.propose(_CHUNK, within=within, generator=own)
+
+        while count:
+            seeds = torch.randint(2**62, (count,), generator=generator).tolist()
+            generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+            for own, (x, weight) in zip(generators, together(proposed, generators), strict=True):
+                accepted.add(x, weight, generator=own)
+            count = min(_WAVE, math.ceil(accepted.more / _CHUNK))
+        return accepted.rows
+
+    def impute(self, x: Encoded, *, generator: torch.Generator) -> Encoded:
+        """Return (N,) rows with every cell that is null or unknown drawn given the row's others; none stays null.
+
+        Raises:
+            ModelError: a column with such cells has nothing but nulls.
+        """
+        chain, filled = self._learned, x.clone()
+        for network in chain.networks:
+            span = network.axis.span
+            missing = (x.codes[:, span.code] == UNKNOWN) | (
+                x.codes[:, span.code] == (UNKNOWN if span.null is None else span.null)
+            )
+            filled.codes[missing, span.code] = UNKNOWN
+            if span.size == 1 and span.null is not None and missing.any():
+                fact, remedy = f"column {span.column!r} has none", "Leave it out"
+                raise ModelError("a cell is imputed with a value that was learned", fact, remedy)
+        rows = torch.nonzero((filled.codes == UNKNOWN).any(1))[:, 0]
+        within = [_present(network.head) for network in chain.networks]
+        seeds = torch.randint(2**62, (math.ceil(len(rows) / _GIVEN),), generator=generator).tolist()
+
+        def drawn(chunk: int) -> Encoded:
+            own = torch.Generator().manual_seed(seeds[chunk])
+            part = rows[chunk * _GIVEN : (chunk + 1) * _GIVEN]
+            return chain.complete(filled[part], generator=own, within=within)
+
+        if parts := together(drawn, range(len(seeds))):
+            done = Encoded.join(parts)
+            filled.codes[rows], filled.values[rows] = done.codes, done.values
+        return filled
 
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities of (N,) rows on the encoded scale; unknown codes are passed over.
@@ -228,6 +289,12 @@ def _take_up(learners: Sequence[Learner], left: State) -> None:
     tensors, config = left
     for place, (learner, own) in enumerate(zip(learners, config["learners"], strict=True)):
         learner.take_up(part(str(place), tensors), own)
+
+
+def _present(head: Head) -> Restricted | None:
+    """Return a head that draws no null; None: it draws none anyway."""
+    span = head.axis.span
+    return None if span.null is None else Restricted.of(head, Allowed(np.arange(span.size) != span.null))
 
 
 def _loss(learners: Sequence[Learner]) -> float:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from data_contracts import ModelError
-from models.encoding import Encoded, Span
+from models.encoding import Allowed, Encoded, Span
 from models.life import FREELY, Course, Fitted, Terms
 from models.mixture.components import Components, Layout, log_likelihood
 from models.mixture.fitting import PLAN, Plan, passes
@@ -88,6 +88,19 @@ class GaussianMixture:
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
         return self.grouping.part(self._sampler.draw(n, generator=generator), generator=generator)
+
+    @one_thread()
+    def sample_where(self, n: int, *, allowed: Sequence[Allowed | None], generator: torch.Generator) -> Encoded:
+        """Draw n rows of what is allowed of each column: (n,) encoded, in random order.
+
+        A component is chosen with its probability of what is allowed, and each of its columns drawn from that: exact.
+
+        Raises:
+            ModelError: none can be drawn.
+        """
+        grouping = self.grouping.within(allowed)
+        drawn = Sampler(self._learned, self.grouping.allowed(allowed)).draw(n, generator=generator)
+        return grouping.part(drawn, generator=generator)
 
     @one_thread()
     def log_prob(self, x: Encoded) -> Tensor:

@@ -9,9 +9,21 @@ from typing import Any, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor
 
-from models.encoding import Encoded, Span
+from models.encoding import Allowed, Encoded, Span
 
-__all__ = ["FREELY", "Checkpoint", "Course", "Density", "Fitted", "Model", "Progress", "State", "Step", "Terms"]
+__all__ = [
+    "FREELY",
+    "Checkpoint",
+    "Course",
+    "Density",
+    "Fitted",
+    "Guided",
+    "Model",
+    "Progress",
+    "State",
+    "Step",
+    "Terms",
+]
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and all the rest as JSON holds it."""
@@ -177,3 +189,21 @@ class Density(Protocol):
 
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities, or bounds of them, of (N,) rows on the encoded scale."""
+
+
+@runtime_checkable
+class Guided(Protocol):
+    """A model that can be led to rows which meet conditions; of the others, what does not meet them is left out."""
+
+    def sample_where(self, n: int, *, allowed: Sequence[Allowed | None], generator: torch.Generator) -> Encoded:
+        """Draw n rows: (n,) encoded, in random order, distributed as the model's rows are that meet the conditions.
+
+        Args:
+            n: rows.
+            allowed: of each column, what may meet the conditions; None: everything.  A row that is drawn may lie
+                outside, where that is left out later.
+            generator: all randomness.
+
+        Raises:
+            ModelError: too few such rows can be drawn.
+        """

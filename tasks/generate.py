@@ -1,12 +1,15 @@
 """Generate: draw rows from a trained model.
 
 Reads: ``<run>/model/``.  Writes: ``<run>/synthetic/part-00000.parquet``.
-Fails when: the model was changed since, or too few rows that keep the contract's rules can be drawn.
+Fails when: the model was changed since, or too few rows can be drawn that keep the contract's rules and meet the
+conditions.
 Safe to repeat because: the same model, rows and seed give the same bytes, and the file is replaced whole.
 """
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, ModelError
 from data_contracts.arrow import arrow_schema
+from data_contracts.conditions import EVERY, Condition, Selection
 from tasks.learning.modelfiles import load_model
 from tasks.parquet import BATCH_ROWS, write_parquet
 from tasks.progress import Advance, progress
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
     import torch
 
     from models import Model
-    from models.encoding import Encoded
+    from models.encoding import Encoded, Encoder
     from tasks.learning.acceptance import Acceptance
     from tasks.references import Trained
 
@@ -34,18 +38,20 @@ __all__ = ["generate"]
 
 logger = logging.getLogger(__name__)
 
-_TRIES = (
-    100  # rows drawn for each row asked for, at most: where fewer than 1 % keep the rules, the model has missed them
-)
+_TRIES = 100  # rows drawn for each that is kept, at most: where fewer than 1 % keep the rules, the model missed them
+_RARE_TRIES = 10_000  # the same for conditions that a model cannot be led to: one row of 10,000 points to few people
+_BEGIN = 10  # rows: as if so many had been kept before, so that the first draws decide nothing
 _LEAST_DRAWN = 1_000  # at a time: drawing fewer costs the same
 
 
 @task(name="generate", cache_policy=NO_CACHE)  # a failure repeats exactly: no retries; the artefact is the run's
-def generate(contract: Contract, trained: "Trained", *, run: str, rows: int, seed: int = 0) -> Reference:
-    """Write `rows` synthetic rows that keep the contract's rules.
+def generate(
+    contract: Contract, trained: "Trained", *, run: str, rows: int, seed: int = 0, selection: Selection = EVERY
+) -> Reference:
+    """Write `rows` synthetic rows that keep the contract's rules, and are those that are asked for.
 
     Raises:
-        ModelError: the model is not the one that was trained, or too few rows keep the rules.
+        ModelError: the model is not the one that was trained, or too few rows keep the rules and meet the conditions.
         ReleaseError: the run's folder cannot be written.
     """
     import torch
@@ -65,30 +71,77 @@ def generate(contract: Contract, trained: "Trained", *, run: str, rows: int, see
     logger.info("drawing %s rows", f"{rows:,}")
     path = Path(run) / "synthetic" / "part-00000.parquet"
     with one_thread(), progress("generating", total=rows) as advance:
-        kept = _kept(model, acceptance, rows=rows, generator=generator)
+        kept = _selected(model, acceptance, selection, rows=rows, generator=generator)
         return write_parquet(
             path, _decoded(kept, acceptance, schema, generator=generator, advance=advance), schema=schema
         )
 
 
-def _kept(model: "Model", acceptance: "Acceptance", *, rows: int, generator: "torch.Generator") -> Iterator["Encoded"]:
-    """Yield drawn rows that keep the rules, in batches, `rows` in all.
+def _selected(
+    model: "Model", acceptance: "Acceptance", selection: Selection, *, rows: int, generator: "torch.Generator"
+) -> Iterator["Encoded"]:
+    """Yield the rows that are asked for, in batches; where there are shares, their strata are mixed in random order."""
+    import torch
+
+    from models.encoding import Encoded
+
+    if not selection.shares:
+        yield from _kept(model, acceptance, selection.where, rows=rows, generator=generator)
+        return
+    asked = zip(selection.strata, selection.counts(rows), strict=True)
+    strata = [
+        part for (where, _), count in asked for part in _kept(model, acceptance, where, rows=count, generator=generator)
+    ]
+    mixed = Encoded.join(strata)[torch.randperm(rows, generator=generator)]
+    yield from (mixed[low : low + BATCH_ROWS] for low in range(0, rows, BATCH_ROWS))
+
+
+def _kept(
+    model: "Model",
+    acceptance: "Acceptance",
+    where: Sequence[Condition],
+    *,
+    rows: int,
+    generator: "torch.Generator",
+) -> Iterator["Encoded"]:
+    """Yield drawn rows that keep the rules and meet the conditions, in batches, `rows` in all.
 
     Raises:
-        ModelError: too few of the rows that were drawn keep the rules.
+        ModelError: too few of the rows that were drawn do.
     """
+    sample, least, tries = _drawing(model, acceptance.encoder, where)
     missing, drawn = rows, 0
     while missing:
-        count = min(BATCH_ROWS, max(missing, _LEAST_DRAWN), _TRIES * rows + _LEAST_DRAWN - drawn)
+        kept = rows - missing
+        wanted = math.ceil(missing * max(1, drawn) / max(1, kept))
+        count = min(BATCH_ROWS, max(wanted, least), max(rows, tries * (kept + _BEGIN)) - drawn)
         if count <= 0:
             raise ModelError(
-                f"of {drawn:,} rows that were drawn, {rows:,} keep the contract's rules",
+                f"of {drawn:,} rows that were drawn, {rows:,} keep the contract's rules and meet the conditions",
                 f"{missing:,} are missing",
-                "Look at the rules between columns, at unique columns that are not ids, or train longer",
+                "Look at the conditions, at the rules between columns, at unique columns that are not ids, "
+                "or train longer",
             )
-        part = acceptance.accepted(model.sample(count, generator=generator), generator=generator)[:missing]
+        part = acceptance.accepted(sample(count, generator=generator), generator=generator, where=where)[:missing]
         drawn, missing = drawn + count, missing - len(part)
         yield part
+
+
+def _drawing(
+    model: "Model", encoder: "Encoder", where: Sequence[Condition]
+) -> tuple[Callable[..., "Encoded"], int, int]:
+    """Return how rows are drawn, how many at least at a time, and how many at most for each that is kept.
+
+    A model that can be led to the conditions is; of another, most rows may have to be thrown away.
+    """
+    from models.life import Guided
+
+    if not where:
+        return model.sample, _LEAST_DRAWN, _TRIES
+    allowed = encoder.allowed(where)
+    if isinstance(model, Guided):
+        return partial(model.sample_where, allowed=allowed), 1, _TRIES
+    return model.sample, _LEAST_DRAWN, _RARE_TRIES
 
 
 def _decoded(

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from data_contracts import Threshold
 
-__all__ = ["Judgement", "Reference", "Score", "Scores", "Split", "Trained", "Verdict"]
+__all__ = ["Judgement", "Reference", "Score", "Scores", "Selected", "Split", "Trained", "Verdict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +62,21 @@ class Split:
 
     train: Reference
     holdout: Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The real rows that the synthetic ones are judged by.
+
+    Args:
+        whole: what is learned from and what is held out.
+        judged: of these, the rows that are asked for; the same where all are.
+        words: the conditions and shares that say which, as people write them.
+    """
+
+    whole: Split
+    judged: Split
+    words: dict[str, list[str]]
 
 
 @dataclass(frozen=True, slots=True)

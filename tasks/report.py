@@ -19,7 +19,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract
 from tasks.parquet import read_table
-from tasks.references import Judgement, Reference, Score, Scores, Split, Trained, Verdict
+from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
 from tasks.storage import write_json, write_text
 
 __all__ = ["Evidence", "report"]
@@ -54,7 +54,7 @@ def report(
     *,
     run: str,
     source: Reference,
-    parts: Split,
+    selected: Selected,
     trained: Trained,
     synthetic: Reference,
     scores: Scores,
@@ -72,7 +72,8 @@ def report(
         "contract": {"id": contract.id, "version": contract.version},
         "rows": synthetic.rows,
         "source": {"digest": source.digest, "rows": source.rows},
-        "split": {"train": parts.train.rows, "holdout": parts.holdout.rows},
+        "split": _rows(selected.whole),
+        "selection": {**selected.words, "judged": _rows(selected.judged)},
         "model": {"name": trained.model, "steps": trained.steps, "seconds": trained.seconds, "cut": trained.cut},
         "seed": trained.seed,
         "scores": [_score(score) for score in scores.scores],
@@ -81,7 +82,7 @@ def report(
     }
     evidence = Evidence(str(Path(run) / "evidence.json"), str(Path(run) / "report.html"))
     write_json(Path(evidence.facts), facts)
-    train, generated = (read_table(Path(data.uri)) for data in (parts.train, synthetic))
+    train, generated = (read_table(Path(data.uri)) for data in (selected.judged.train, synthetic))
     shown = marginals(contract, train=train, synthetic=generated)
     html = page(contract, scores.scores, verdict=verdict, marginals=shown, facts=_provenance(facts))
     write_text(Path(evidence.page), html)
@@ -91,12 +92,17 @@ def report(
 
 def _provenance(facts: dict[str, Any]) -> dict[str, object]:
     """Return the facts of a run as labels and figures for its page."""
-    model, split, source = facts["model"], facts["split"], facts["source"]
+    model, split, source, selection = facts["model"], facts["split"], facts["source"], facts["selection"]
+    judged = f"{selection['judged']['train']:,} and {selection['judged']['holdout']:,} such rows"
+    asked = {"Conditions": "; ".join(selection["where"]), "Shares": "; ".join(selection["share"])}
+    asked = {label: words for label, words in asked.items() if words}
     return {
         "Contract": f"{facts['contract']['id']} {facts['contract']['version']}",
         "Source": f"{source['rows']:,} rows, SHA-256 {source['digest']}",
         "Learned from": f"{split['train']:,} rows",
         "Held out": f"{split['holdout']:,} rows",
+        **asked,
+        **({"Judged by": judged} if asked else {}),
         "Generated": f"{facts['rows']:,} rows",
         "Model": f"{model['name']}, {model['steps']:,} steps in {model['seconds']:.0f} s"
         + (", cut by the budget" if model["cut"] else ""),
@@ -108,6 +114,10 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
 def versions() -> dict[str, str]:
     """Return the versions of all that has a say in the bytes and the scores."""
     return {"python": platform.python_version(), **{package: version(package) for package in _PACKAGES}}
+
+
+def _rows(split: Split) -> dict[str, int]:
+    return {"train": split.train.rows, "holdout": split.holdout.rows}
 
 
 def _score(score: Score) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What the documents and the deployment say is so."""
 
 import re
+import shlex
 import tomllib
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def commands():
 def test_every_command_in_the_documents_parses(line):
     from flows.cli import _parser
 
-    _parser().parse_args(line.split()[1:])
+    _parser().parse_args(shlex.split(line)[1:])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

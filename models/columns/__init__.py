@@ -3,5 +3,6 @@
 from models.columns.axis import Axis, axis_of, edged, features_of, frequencies, widths
 from models.columns.groups import Groups
 from models.columns.head import Head
+from models.columns.restricted import Restricted
 
-__all__ = ["Axis", "Groups", "Head", "axis_of", "edged", "features_of", "frequencies", "widths"]
+__all__ = ["Axis", "Groups", "Head", "Restricted", "axis_of", "edged", "features_of", "frequencies", "widths"]

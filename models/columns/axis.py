@@ -86,7 +86,7 @@ class Axis:
     def target(self, x: Encoded) -> tuple[Tensor, Tensor]:
         """Return (N,) tokens, -1 where unknown, and (N,) values, NaN where the token says all."""
         code = x.codes[:, self.span.code]
-        token = self._groups.tokens(code)
+        token = self.groups.tokens(code)
         if self.span.value is None:
             return token, torch.full_like(code, torch.nan, dtype=torch.float32)
         score = x.values[:, self.span.value]
@@ -110,15 +110,16 @@ class Axis:
 
     def codes(self, token: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) codes for (n,) tokens: their only one, or one of the group's by its frequency."""
-        return self._groups.codes(token, generator=generator)
+        return self.groups.codes(token, generator=generator)
+
+    @property
+    def groups(self) -> Groups:
+        """Return which token stands for a code."""
+        return Groups(self.token, self.log_share)
 
     def log_share_of(self, x: Encoded) -> Tensor:
         """Return the (N,) log-shares of the codes within their tokens; 0 where unknown."""
-        return self._groups.log_share_of(x.codes[:, self.span.code])
-
-    @property
-    def _groups(self) -> Groups:
-        return Groups(self.token, self.log_share)
+        return self.groups.log_share_of(x.codes[:, self.span.code])
 
     def _steps(self, rank: Tensor) -> Tensor:
         return (rank * self.knots - torch.arange(self.knots, device=rank.device)).clamp(0, 1)

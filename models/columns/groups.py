@@ -1,6 +1,6 @@
 """Codes of one column in tokens: each its own, or, where there are very many, the rarest of them in groups."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -55,6 +55,16 @@ class Groups:
         drawn = torch.rand(len(token), generator=generator, dtype=torch.float64)
         place = torch.searchsorted(ends, token + drawn, right=True).clamp(max=len(order) - 1)
         return order[place]
+
+    def share(self, allowed: Tensor) -> Tensor:
+        """Return the (tokens,) shares of each token's codes that a (size,) mask allows; float64."""
+        share = torch.zeros(self.count, dtype=torch.float64)
+        return share.index_add_(0, self.token, self.log_share.double().exp() * allowed)
+
+    def within(self, allowed: Tensor) -> Self:
+        """Return the groups in which a token stands for its allowed codes, of a (size,) mask, where it has any."""
+        share, mass = self.log_share.double().exp() * allowed, self.share(allowed)[self.token]
+        return replace(self, log_share=torch.where(mass > 0, (share / mass).log(), self.log_share.double()))
 
     def log_share_of(self, code: Tensor) -> Tensor:
         """Return the (N,) log-shares of (N,) codes within their tokens; 0 where unknown."""

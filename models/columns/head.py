@@ -45,7 +45,7 @@ class Head:
         if not axis.gaussians:
             log_density = out.gather(1, chosen)[:, 0] - out.logsumexp(1)
             return torch.where(token < 0, 0.0, log_density)
-        choices, means, scales = self._parts(out)
+        choices, means, scales = self.parts(out)
         valued, score = token >= axis.coded, score.nan_to_num(0.0)
         within = math.log(axis.bins) - 0.5 * score**2 - 0.5 * math.log(2 * math.pi)
         binned = choices.gather(1, chosen)[:, 0] + torch.where(valued, within, 0.0)
@@ -56,21 +56,29 @@ class Head:
     def draw(self, out: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return (n,) codes and (n,) values, NaN where the code says all."""
         axis, rows = self.axis, len(out)
-        choices, means, scales = self._parts(out)
-        ends = choices.softmax(1).cumsum(1)
-        drawn = _spread(ends.mean(1), generator=generator)[:, None] * ends[:, -1:]
-        token = torch.searchsorted(ends, drawn, right=True)[:, 0].clamp(max=ends.shape[1] - 1)
+        choices, means, scales = self.parts(out)
+        token = self.choose(choices, generator=generator)
         coded = token < axis.coded
         code = axis.codes(torch.where(coded, token, 0), generator=generator)
         if axis.span.regular is None:
             return code, torch.full((rows,), torch.nan)
-        place = (token - axis.coded + torch.rand(rows, generator=generator)) / axis.bins
-        score = torch.special.ndtri(place.clamp(_TAIL, 1 - _TAIL))
+        score = self.score_at((token - axis.coded + torch.rand(rows, generator=generator)) / axis.bins)
         which = (token - axis.tokens).clamp(min=0)[:, None]
         normal = torch.randn(rows, generator=generator)
         bell = means.gather(1, which)[:, 0] + scales.gather(1, which)[:, 0].exp() * normal
         score = self.ended(torch.where(token >= axis.tokens, bell, score), generator=generator)
         return torch.where(coded, code, axis.span.regular), torch.where(coded, torch.nan, score)
+
+    def choose(self, choices: Tensor, *, generator: torch.Generator) -> Tensor:
+        """Return (n,) draws among the choices that have (n, ·) logits."""
+        ends = choices.softmax(1).cumsum(1)
+        drawn = _spread(ends.mean(1), generator=generator)[:, None] * ends[:, -1:]
+        return torch.searchsorted(ends, drawn, right=True)[:, 0].clamp(max=ends.shape[1] - 1)
+
+    def score_at(self, rank: Tensor) -> Tensor:
+        """Return the (n,) scores at ranks from 0 to 1."""
+        score: Tensor = torch.special.ndtri(rank.clamp(_TAIL, 1 - _TAIL))
+        return score
 
     def correction(self, out: Tensor, log_share: Tensor) -> Tensor:
         """Return (outputs,) to be added to (n, outputs), so that tokens are chosen as often as (tokens,) shares say.
@@ -79,7 +87,7 @@ class Head:
         sampled frequency table, 1940). What Gaussians give to a bin counts as the bin's.
         """
         axis = self.axis
-        choices, means, scales = self._parts(out)
+        choices, means, scales = self.parts(out)
         cover, moved = _cover(means, scales.exp(), axis.bins), torch.zeros(choices.shape[1])
         coded, bins = slice(axis.coded), slice(axis.coded, axis.tokens)
         share = log_share.exp()
@@ -95,17 +103,21 @@ class Head:
         return torch.cat([moved, torch.zeros(2 * axis.gaussians)])
 
     def ended(self, score: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Return (n,) scores within the ends; of the outer ones a share is the extreme itself."""
-        least, greatest = self.axis.ends
-        chosen = torch.rand(len(score), generator=generator) < _EXTREME_SHARE
-        low, high = self.axis.outer
-        score = torch.where(score > greatest, 2 * greatest - score, score)  # a Gaussian's tail is folded back, since it
-        score = torch.where(score < least, 2 * least - score, score)  # would else pile up at the ends
+        """Return (n,) scores within the ends; those beyond are spread over the outer ones, a share of which is the end.
+
+        A Gaussian's tail would else pile up at the extreme.
+        """
+        (least, greatest), (low, high) = self.axis.ends, self.axis.outer
+        bottom, top = max(least, low), min(greatest, high)
+        place, chosen = torch.rand(2, len(score), generator=generator)
+        score = torch.where(score > greatest, top + place * (greatest - top), score)
+        score = torch.where(score < least, bottom + place * (least - bottom), score)
+        chosen = chosen < _EXTREME_SHARE
         score = torch.where(chosen & (score > high), greatest, score)
         score = torch.where(chosen & (score < low), least, score)
         return score.clamp(least, greatest)
 
-    def _parts(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def parts(self, out: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return (N, tokens + K) logits, (N, K) means and (N, K) log-scales."""
         tokens, gaussians = self.axis.tokens, self.axis.gaussians
         choices, means, scales = torch.split(out, [tokens + gaussians, gaussians, gaussians], 1)

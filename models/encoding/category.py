@@ -5,6 +5,7 @@ take a kept one, drawn by frequency: nothing that points to fewer than five rows
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from data_contracts import Column, ModelError
+from data_contracts.conditions import Condition
+from models.encoding.allowed import Allowed
 from models.encoding.number import KEPT_ROWS
 from models.encoding.spans import UNKNOWN
 
-__all__ = ["CategoryStatistics", "decode", "encode", "merge", "settle", "summarise"]
+__all__ = ["CategoryStatistics", "allowed", "decode", "encode", "merge", "settle", "summarise"]
 
 Value = str | int | bool
 
@@ -122,6 +125,16 @@ def encode(
         codes[rare] = torch.multinomial(weights, len(rare), replacement=True, generator=generator).numpy()
     codes[absent] = len(statistics.values) if statistics.nulls else UNKNOWN
     return codes, None
+
+
+def allowed(
+    conditions: Sequence[Condition],
+    statistics: CategoryStatistics,
+    column: Column,  # noqa: ARG001 - one signature for all kinds
+) -> Allowed:
+    """Return the codes that meet all conditions on the column."""
+    values: list[Value | None] = [*statistics.values, *([None] if statistics.nulls else [])]
+    return Allowed(np.array([all(each.met_by(value) for each in conditions) for value in values], bool))
 
 
 def decode(

@@ -1,6 +1,6 @@
 """The encoder: a table's columns, each by its kind, to codes and values and back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from data_contracts import Column, ModelError
+from data_contracts.conditions import Condition
 from models.encoding import category, identity, number
+from models.encoding.allowed import Allowed
 from models.encoding.spans import Encoded, Span
 
 __all__ = ["KINDS", "Encoder"]
@@ -83,16 +85,40 @@ class Encoder:
         codes: NDArray[np.int64] = KINDS[column.kind].encode(array, self.statistics[place], column, generator=None)[0]
         return codes
 
-    def decode(self, x: Encoded, *, generator: torch.Generator, first_row: int = 0) -> dict[str, pa.Array]:
+    def allowed(self, where: Sequence[Condition]) -> tuple[Allowed | None, ...]:
+        """Return what of each column's cells may meet the conditions; None: there are none on it.
+
+        Raises:
+            ModelError: nothing that was learned of a column meets those on it.
+        """
+        found: list[Allowed | None] = []
+        for column, statistics in zip(self.columns, self.statistics, strict=True):
+            own = [condition for condition in where if condition.column == column.name]
+            allowed: Allowed | None = KINDS[column.kind].allowed(own, statistics, column) if own else None
+            if allowed is not None and not allowed.codes.any():
+                raise ModelError(
+                    "conditions are met by values that were learned",
+                    f"of column {column.name!r} none meets {' and '.join(map(str, own))}",
+                    "Look at how often such rows come in the source",
+                )
+            found.append(allowed)
+        return tuple(found)
+
+    def decode(
+        self, x: Encoded, *, generator: torch.Generator, first_row: int = 0, only: Collection[str] | None = None
+    ) -> dict[str, pa.Array]:
         """Return (N,) rows as Arrow arrays of the contract's types, by column name.
 
         Args:
             x: (N,) rows.
             generator: its seed scatters the ids.
             first_row: the number of the first of them, from which ids are made.
+            only: the columns that are wanted; None: all.
         """
         arrays = {}
         for column, statistics, span in zip(self.columns, self.statistics, self.spans, strict=True):
+            if only is not None and column.name not in only:
+                continue
             codes = x.codes[:, span.code].contiguous().numpy()
             if isinstance(statistics, identity.IdStatistics):
                 arrays[column.name] = identity.decode(
@@ -133,6 +159,6 @@ def _spans(columns: Sequence[Column], statistics: Sequence[Statistics]) -> Itera
     taken = 0
     for place, (column, kept) in enumerate(zip(columns, statistics, strict=True)):
         regular = kept.regular_code
-        ordered = isinstance(kept, number.NumberStatistics)
-        yield Span(column.name, place, kept.size, None if regular is None else taken, regular, ordered)
+        ordered, null = isinstance(kept, number.NumberStatistics), kept.size - 1 if kept.nulls else None
+        yield Span(column.name, place, kept.size, None if regular is None else taken, regular, ordered, null)
         taken += regular is not None

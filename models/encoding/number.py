@@ -6,7 +6,8 @@ A spike is a number that many rows share; it comes back exactly, and so do the l
 Numbers that fewer than five rows share are held only as knots at every fifth row or wider.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,15 @@ import torch
 from numpy.typing import NDArray
 
 from data_contracts import Column
+from data_contracts.arrow import arrow_type
+from data_contracts.conditions import Asked, Condition
+from models.encoding.allowed import ALL_SCORES, Allowed
 from models.encoding.axis import from_axis, observed_decimals, to_axis, whole
 from models.encoding.quantiles import Quantiles, quantiles
 from models.encoding.spans import UNKNOWN
 from models.encoding.tally import Numbers, Tally, common_step
 
-__all__ = ["NumberStatistics", "decode", "encode", "merge", "settle", "summarise"]
+__all__ = ["NumberStatistics", "allowed", "decode", "encode", "merge", "settle", "summarise"]
 
 KEPT_ROWS = 5
 """A number or a word is kept as such where at least this many rows share it: it then points to no one row."""
@@ -134,6 +138,55 @@ def encode(
     return codes, values
 
 
+def allowed(conditions: Sequence[Condition], statistics: NumberStatistics, column: Column) -> Allowed:
+    """Return the codes, and the interval of the scores, that may meet all conditions on the column."""
+    asked = [_on_axis(condition, column) for condition in conditions]
+    spikes = _numbers(statistics.spikes, statistics.decimals).tolist()
+    codes = [all(one.met_by(spike) for one in asked) for spike in spikes]
+    scores = ALL_SCORES
+    if statistics.regular is not None:
+        scores = _scores(asked, statistics.regular, statistics.decimals)
+        codes.append(scores[0] <= scores[1])
+    if statistics.nulls:
+        codes.append(all(one.met_by(None) for one in asked))
+    return Allowed(np.array(codes, bool), scores)
+
+
+def _on_axis(condition: Condition, column: Column) -> Condition:
+    """Return a condition on the column's numbers, counted as `to_axis` does."""
+    if condition.value is None:
+        return condition
+    numbers, _ = to_axis(column, pa.array([condition.value], arrow_type(column)))
+    return replace(condition, value=numbers[0].item())
+
+
+def _numbers(units: Numbers, decimals: int | None) -> Numbers:
+    """Return the numbers of (N,) units."""
+    return units if decimals is None else units / 10.0**decimals
+
+
+def _scores(asked: Sequence[Condition], regular: Quantiles, decimals: int | None) -> tuple[float, float]:
+    """Return the least and the greatest score whose numbers may meet all conditions; the least is above if none may.
+
+    "Not" this number takes nothing away: what it forbids is a point.
+    """
+
+    def first(bound: Condition, operator: Asked) -> float:
+        beyond = replace(bound, operator=operator)
+        return regular.first(lambda number: beyond.met_by(_numbers(number, decimals).item()))
+
+    low, high = ALL_SCORES
+    for one in asked:
+        if one.value is None:
+            low = np.inf if one.operator == "is" else low
+        elif one.operator in (">", ">=", "==", "is"):
+            low = max(low, first(one, ">" if one.operator == ">" else ">="))
+        if one.value is not None and one.operator in ("<", "<=", "==", "is"):
+            end = np.float32(first(one, ">=" if one.operator == "<" else ">"))
+            high = min(high, float(np.nextafter(end, np.float32(-np.inf))))
+    return (low, high) if low < np.inf and high > -np.inf else (np.inf, -np.inf)
+
+
 def decode(
     codes: NDArray[np.int64], values: NDArray[np.float32] | None, statistics: NumberStatistics, column: Column
 ) -> pa.Array:
@@ -145,8 +198,7 @@ def decode(
         rows = np.flatnonzero(codes == statistics.regular_code)
         units[rows] = regular.numbers(values[rows])
     absent = codes == statistics.size - 1 if statistics.nulls else np.zeros(len(codes), bool)
-    numbers = units if statistics.decimals is None else units / 10.0**statistics.decimals
-    return from_axis(column, numbers, absent=absent)
+    return from_axis(column, _numbers(units, statistics.decimals), absent=absent)
 
 
 def _is_spike(tally: Tally) -> NDArray[np.bool_]:

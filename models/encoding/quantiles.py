@@ -1,5 +1,6 @@
 """A column's quantile function by its knots, and the standard normal score of a number under it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,22 @@ class Quantiles:
         if self.knots.dtype.kind == "f":
             return np.where(share >= 1, high, low * (1 - share) + high * share)
         return _whole_between(low, high, share, max(self.step, 1))
+
+    def first(self, reached: Callable[[Numbers], bool]) -> float:
+        """Return the least score whose number, (1,), has reached something that all greater ones have reached too.
+
+        -inf: the least number has; inf: none has.
+        """
+
+        def has(score: float) -> bool:
+            return reached(self.numbers(np.array([score], np.float32)))
+
+        low, high = float(self.scores_at[0]), float(self.scores_at[-1])
+        if not has(high) or has(low):
+            return -np.inf if has(high) else np.inf
+        while (middle := float(np.float32((low + high) / 2))) not in (low, high):
+            low, high = (low, middle) if has(middle) else (middle, high)
+        return high
 
     def state(self) -> dict[str, Any]:
         """Return the function as JSON holds it."""

@@ -23,6 +23,7 @@ class Span:
         value: its position in `Encoded.values`; None: all is said by the code.
         regular: the code with which the value is present; None where there is no value.
         ordered: the codes are numbers, ascending, but for "regular" and null, which come last.
+        null: the code of null; None: the column has none.
     """
 
     column: str
@@ -31,6 +32,7 @@ class Span:
     value: int | None = None
     regular: int | None = None
     ordered: bool = False
+    null: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

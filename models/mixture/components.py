@@ -104,6 +104,10 @@ class Components:
         }
         return replace(self, **moved)
 
+    def deviation(self, value: int) -> Tensor:
+        """Return the (K,) standard deviations of one column of values."""
+        return self.scale[:, value].norm(dim=1) if self.layout.full else self.scale[value]
+
     def natural(self) -> Tensor:
         """Return (P, K): what a row's features are multiplied with to give the Gaussians' log-densities."""
         if self.layout.full:

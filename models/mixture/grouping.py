@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.columns.groups import Groups, rows_of
-from models.encoding import Encoded, Span
+from models.encoding import Allowed, Encoded, Span
 from models.states import part, prefixed
 
 __all__ = ["Grouping"]
@@ -42,6 +42,20 @@ class Grouping:
         """Return (n,) rows with codes, drawn by their frequencies, for tokens."""
         drawn = {code: each.codes(x.codes[:, code], generator=generator) for code, each in self.groups.items()}
         return self._changed(x, drawn)
+
+    def allowed(self, allowed: Sequence[Allowed | None]) -> list[Allowed | None]:
+        """Return what is allowed of each column in tokens: of a group, the share of its codes."""
+        found = list(allowed)
+        for code, each in self.groups.items():
+            if (own := found[code]) is not None:
+                found[code] = replace(own, codes=each.share(torch.from_numpy(own.codes)).numpy())
+        return found
+
+    def within(self, allowed: Sequence[Allowed | None]) -> Self:
+        """Return the grouping whose tokens stand for allowed codes alone."""
+        asked = {code: each for code, each in enumerate(allowed) if each is not None and code in self.groups}
+        groups = {code: self.groups[code].within(torch.from_numpy(each.codes)) for code, each in asked.items()}
+        return replace(self, groups={**self.groups, **groups})
 
     def log_share_of(self, x: Encoded) -> Tensor:
         """Return the (N,) log-probabilities of the codes of (N,) rows given their tokens."""

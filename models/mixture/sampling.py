@@ -1,10 +1,14 @@
 """Drawing rows from a mixture: one uniform number a cell, looked up in the component's cumulated table."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
-from models.encoding import Encoded
+from models import truncation
+from models.encoding import Allowed, Encoded
 from models.mixture.components import Components
+from models.mixture.restricting import Cut, restrict
 
 __all__ = ["Sampler"]
 
@@ -14,11 +18,15 @@ class Sampler:
 
     Args:
         components: K of them, in M members.
+        allowed: what of each column is drawn; None: everything; empty: no column is restricted.
     """
 
-    def __init__(self, components: Components) -> None:
-        self.learned = components
-        components = self.components = components.to("cpu")
+    def __init__(self, components: Components, allowed: Sequence[Allowed | None] = ()) -> None:
+        self.learned, self._cuts = components, tuple[Cut, ...]()
+        components = components.to("cpu")
+        if allowed:
+            components, self._cuts = restrict(components, allowed)
+        self.components = components
         weights = components.log_weight.double().exp()
         self._starts = weights.cumsum(0) / weights.sum()
         self._cumulated = [_cumulate(components.tables[part]) for part in components.layout.slices]
@@ -45,10 +53,28 @@ class Sampler:
             values = self._mean[chosen] + (self._scale[chosen] @ normal[:, :, None])[:, :, 0]
         else:
             values = self._mean[chosen] + self._scale[chosen] * normal
+        for cut in self._cuts:
+            self._move(values, cut, chosen, generator=generator)
         for span in self.components.layout.spans:
             if span.value is not None and span.size > 1:
                 values[codes[:, span.code].ne(span.regular or 0), span.value] = torch.nan
         return values
+
+    def _move(self, values: Tensor, cut: Cut, chosen: Tensor, *, generator: torch.Generator) -> None:
+        """Draw one column of (n, V) values anew between its bounds, in place, and let those that hang on it follow.
+
+        The others move by their regression on it, which turns a Gaussian draw into one given the column (Matheron's
+        rule; A. Doucet, A note on efficient conditional simulation of Gaussian distributions, 2010).
+        """
+        components = self.components
+        mean, deviation = self._mean[chosen, cut.value], components.deviation(cut.value)[chosen]
+        drawn = mean + deviation * truncation.draw(*cut.standard(mean, deviation), generator=generator)
+        drawn = drawn.float().clamp(cut.low, cut.high)
+        if components.layout.full:
+            slope = (components.scale @ components.scale[:, cut.value, :, None])[:, :, 0]
+            moved = (drawn - values[:, cut.value])[:, None]
+            values += moved * (slope / slope[:, cut.value, None])[chosen]
+        values[:, cut.value] = drawn
 
 
 def _cumulate(table: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Which drawn rows are kept: those that keep the contract's rules between columns and repeat no key."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from data_contracts import Comparison, Contract
+from data_contracts.conditions import Condition
 from models.encoding import Encoded, Encoder
 from tasks.learning.combinations import mend_combinations
-from tasks.validation.predicates import holds
+from tasks.validation.predicates import holds, meets
 
 __all__ = ["Acceptance"]
 
@@ -30,12 +32,17 @@ class Acceptance:
         self.comparisons = [rule for rule in contract.rules if isinstance(rule, Comparison)]
         self.seen: dict[tuple[str, ...], NDArray[np.uint64]] = {key: np.zeros(0, np.uint64) for key in _keys(contract)}
 
-    def accepted(self, x: Encoded, *, generator: torch.Generator) -> Encoded:
-        """Return the rows of (N,) that keep all rules, and remember their keys."""
+    def accepted(self, x: Encoded, *, generator: torch.Generator, where: Sequence[Condition] = ()) -> Encoded:
+        """Return the rows of (N,) that meet all conditions and keep all rules, and remember their keys."""
         x = mend_combinations(x, self.contract, self.encoder, allowed=self.allowed, generator=generator)
-        if not self.comparisons and not self.seen:
+        if not self.comparisons and not self.seen and not where:
             return x
-        arrays = self.encoder.decode(x, generator=generator)
+        rules = (name for rule in self.comparisons for name in rule.columns)
+        only = {*rules, *(name for key in self.seen for name in key), *(condition.column for condition in where)}
+        arrays = self.encoder.decode(x, generator=generator, only=only)
+        if where:
+            met = meets(where, arrays, len(x))
+            x, arrays = x[torch.from_numpy(met)], {name: array.filter(pa.array(met)) for name, array in arrays.items()}
         keeps = np.ones(len(x), dtype=bool)
         for rule in self.comparisons:
             kept = holds(rule.operator, arrays[rule.left], arrays[rule.right])

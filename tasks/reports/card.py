@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from data_contracts import Contract
+from data_contracts.conditions import EVERY
 from tasks.reports.templating import render
 from tasks.reports.words import GROUPS, meaning
 
@@ -36,6 +37,7 @@ def card(contract: Contract, manifest: Mapping[str, Any]) -> str:
         manifest=manifest,
         groups=[(group, rows) for group, rows in grouped if rows],
         words=meaning,
+        asked=manifest.get("selection", EVERY.words),  # of no release before there were any
     )
 
 

@@ -5,17 +5,20 @@ what it would judge inexactly: it turns every bound into a float64, so integers 
 A null breaks none of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from data_contracts import Contract, Failure
 from data_contracts.arrow import arrow_schema
 from data_contracts.checks import Check
+from data_contracts.conditions import Condition
 from data_contracts.contract import Operator
 
-__all__ = ["EXACT", "broken", "holds", "is_learned", "misshapen", "sound_types"]
+__all__ = ["EXACT", "broken", "holds", "is_learned", "meets", "misshapen", "sound_types"]
 
 EXACT = 2**53
 """Up to here float64 holds every integer."""
@@ -80,6 +83,32 @@ def holds(operator: Operator, left: pa.Array, right: pa.Array) -> pa.Array:
         pyarrow.ArrowException: the types cannot be compared; its message can quote a cell.
     """
     return _OPERATORS[operator](_decoded(left), _decoded(right))
+
+
+def meets(conditions: Iterable[Condition], columns: Mapping[str, pa.Array], rows: int) -> NDArray[np.bool_]:
+    """Return the (N,) mask of the rows that meet all conditions.
+
+    Args:
+        conditions: on the columns.
+        columns: (N,) each, by name.
+        rows: N.
+    """
+    keeps = np.ones(rows, dtype=bool)
+    for condition in conditions:
+        values = _decoded(columns[condition.column])
+        keeps &= np.asarray(_met(condition, values).to_numpy(zero_copy_only=False), dtype=bool)
+    return keeps
+
+
+def _met(condition: Condition, values: pa.Array) -> pa.Array:
+    """Return (N,) whether values, or nulls, meet a condition."""
+    if condition.value is None:
+        return values.is_null() if condition.operator == "is" else values.is_valid()
+    value = pa.scalar(condition.value, values.type)
+    if condition.operator == "is not":
+        return pc.fill_null(pc.not_equal(values, value), fill_value=True)
+    operator = "==" if condition.operator == "is" else condition.operator
+    return pc.fill_null(_OPERATORS[operator](values, value), fill_value=False)
 
 
 def broken(check: Check, batch: pa.RecordBatch) -> int:

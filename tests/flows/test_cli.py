@@ -57,6 +57,11 @@ def test_help_answers_at_once():
         (["run", "no_such_contract"], "no_such_contract"),
         (["run", "adult", "--rows", "0"], "rows"),
         (["run", "adult", "--budget", "-1"], "budget_seconds"),
+        (["run", "adult", "--where", "sexx=Female"], "a condition speaks of a column of the contract"),
+        (["run", "adult", "--where", "sex=female"], "Choose among Female, Male"),
+        (["run", "adult", "--where", "age>60", "--where", "age<50"], "no value of 'age' meets age > 60 and age < 50"),
+        (["run", "adult", "--share", "income:>50K=1.5"], "a share lies between 0 and 1"),
+        (["run", "adult", "--share", "sex:Male=1", "--share", "income:>50K=1"], "shares are of one column's values"),
         (["verify", "nowhere"], "nowhere"),
         (["show", "nowhere"], "nowhere"),
         (["contract", "check", "no_such_contract"], "no_such_contract"),
@@ -67,7 +72,7 @@ def test_wrong_use_is_told_with_status_2(at, capsys, arguments, words):
     assert main(arguments) == 2
 
     assert words in capsys.readouterr().err
-    assert released(at) == []
+    assert list(at.iterdir()) == []
 
 
 @pytest.mark.usefixtures("at")

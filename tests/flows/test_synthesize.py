@@ -189,3 +189,35 @@ def test_the_deployment_names_a_flow_that_loads():
 
     properties = flow.parameters.properties
     assert properties["rows"]["description"].startswith("How many synthetic rows")
+
+
+def test_a_release_of_some_rows_says_so_and_holds_no_others(contract, at, capsys):
+    gate = (Threshold("membership_auc", "50 rows of holdout leave room for chance", maximum=0.9),)
+    loose = replace(contract, gate=(*gate, Threshold("copies_excess", "the same", maximum=0.1)))
+    (at / "some.yaml").write_text(odcs.dump(loose))
+    words = ["--where", "age>=30", "--where", "age<=70", "--share", "sex:Female=0.5"]
+
+    assert main(["run", "some.yaml", "--rows", "301", *words, *QUICK]) == 0
+
+    release = locate(at / "releases" / "adult")
+    frame = pd.read_parquet(release / "data")
+    assert len(frame) == 301
+    assert frame.age.between(30, 70).all()
+    assert (frame.sex == "Female").sum() == 150
+    selection = verify(release)["selection"]
+    assert selection["where"] == ["age >= 30", "age <= 70"]
+    assert selection["share"] == ["sex: Female = 0.5"]
+    assert 30 <= selection["judged"]["holdout"] < 150
+    card, page = (release / "README.md").read_text(), (release / "report.html").read_text()
+    assert "Every row meets: age >= 30 and age &lt;= 70." in card
+    assert "sex: Female = 0.5" in card
+    assert "age &gt;= 30; age &lt;= 70" in page
+    assert main(["show", str(release)]) == 0
+    assert "where: age >= 30; age <= 70" in capsys.readouterr().out
+
+
+def test_too_few_real_rows_to_judge_by_are_refused_by_the_gate(written, at, capsys):
+    assert main(["run", str(written), "--rows", "50", "--where", "age>=75", *QUICK]) == 1
+
+    assert "membership_auc is missing" in capsys.readouterr().err
+    assert not (at / "releases").exists()
