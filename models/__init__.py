@@ -11,12 +11,13 @@ Every model has one life: `fit`, `sample`, `log_prob` where there is a density, 
 """
 
 from models.autoregressive import Autoregressive
+from models.gan import Gan
 from models.gmm import GaussianMixture
 from models.life import Model
 
 __all__ = ["DEFAULT", "MODELS", "Model"]
 
-MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive}
+MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive, "gan": Gan}
 """The models by the name that contracts and the command line use."""
 
 DEFAULT = "gmm"
