@@ -109,7 +109,7 @@ class Gan:
             rows = min(n, (chunk + 1) * _CHUNK) - chunk * _CHUNK
             return drawer.draw(rows, generator=torch.Generator().manual_seed(seeds[chunk]))
 
-        return Encoded.join(together(drawn, range(len(seeds))) or [drawer.draw(0, generator=generator)])
+        return Encoded.join(together(drawn, range(len(seeds))) or [drawer.draw(1, generator=generator)[:0]])
 
     @torch.no_grad()
     def critic_score(self, x: Encoded) -> Tensor:
@@ -188,8 +188,7 @@ class Gan:
         useful = [critic for critic, one in zip(self.critics, members, strict=True) if one.useful]
         drawer = replace(_drawer(table, members), critics=useful)
         with one_thread():
-            rake = drawer.raked(table.cells, generator=generator)
-        self.drawer = replace(drawer, rake=rake)
+            self.drawer = replace(drawer, rake=drawer.raked(table.cells, generator=generator))
 
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors

@@ -10,6 +10,7 @@ from models.adversarial.conditions import given_by
 from models.adversarial.layout import Layout, pick
 from models.adversarial.networks import Critic, Generator
 from models.encoding import Encoded
+from models.processors import together
 
 __all__ = ["Drawer", "Source", "inclusion", "outputs", "source_of"]
 
@@ -19,9 +20,10 @@ _MARKED_ROWS = 16_384  # drawn to see them
 _END_ROWS = 6  # of a table of N rows, so many at an end are the extreme itself: none is with chance exp(-6)
 _MOST_END = 0.01  # of few rows: not more than so many
 _CANDIDATES = 16  # drawn for each row that is taken
-_RAKED = 32_768  # candidates whose margins are brought to those of the training rows
-_RAKINGS = 30
-_LEAST_SHARE = 1e-4  # of a cell: rarer ones say little about how far it is off
+_RAKED = 131_072  # candidates whose margins are brought to those of the training rows: the more, the less by chance
+_RAKED_PART = 8_192  # of them at a time
+_SWEEPS = 8  # over all columns
+_LEAST_SHARE = 1e-3  # of a cell: rarer ones say little about how far it is off
 _HALVINGS = 40  # of an interval of logarithms: to float32's last place
 
 
@@ -149,14 +151,24 @@ class Drawer:
         Iterative proportional fitting, Deming, Stephan: On a least squares adjustment of a sampled frequency table when
         the expected marginal totals are known, 1940.
         """
-        token, scores = self.pool(_RAKED, generator=generator)
-        own, plain = self.layout.cells(token, scores), self.judge(token, scores)
+        seeds = torch.randint(2**62, (_RAKED // _RAKED_PART,), generator=generator).tolist()
+        parts = together(self._judged, seeds)
+        own, plain = torch.cat([one for one, _ in parts]), torch.cat([score for _, score in parts])
         wanted, rake = _shares(cells, torch.ones(len(cells)), len(self.rake)), torch.zeros(len(self.rake))
-        for _ in range(_RAKINGS):
+        places = [own[:, column].unique() for column in range(own.shape[1])]
+        for _ in range(_SWEEPS):
             chance = inclusion(plain + rake[own].sum(1), _RAKED // _CANDIDATES)
-            found = _shares(own, chance, len(rake))
-            rake += 0.5 * ((wanted + _LEAST_SHARE) / (found + _LEAST_SHARE)).log()  # half: columns pull together
+            for column, there in enumerate(places):  # one after the other: at once, they would overshoot
+                found = _shares(own[:, [column]], chance, len(rake))
+                step = torch.zeros(len(rake))
+                step[there] = ((wanted[there] + _LEAST_SHARE) / (found[there] + _LEAST_SHARE)).log()
+                rake, chance = rake + step, chance * step[own[:, column]].exp()
         return rake
+
+    def _judged(self, seed: int) -> tuple[Tensor, Tensor]:
+        """Return the (n, C) cells of candidates, and the (n,) scores that the critics give."""
+        token, scores = self.pool(_RAKED_PART, generator=torch.Generator().manual_seed(seed))
+        return self.layout.cells(token, scores), self.judge(token, scores)
 
     def _raking(self, token: Tensor, scores: Tensor) -> Tensor:
         return self.rake[self.layout.cells(token, scores)].sum(1)

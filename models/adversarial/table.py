@@ -46,7 +46,7 @@ class Plan:
     latent: int = 64
     knots: int = 16
     batch: int = 256
-    steps: tuple[int, int] = (200, 1_000)
+    steps: tuple[int, int] = (200, 900)
     passes: int = 40
     round_steps: int = 25
     refining: int = 250
