@@ -188,7 +188,7 @@ class Gan:
         useful = [critic for critic, one in zip(self.critics, members, strict=True) if one.useful]
         drawer = replace(_drawer(table, members), critics=useful)
         with one_thread():
-            self.drawer = replace(drawer, rake=drawer.raked(table.cells, generator=generator))
+            self.drawer = replace(drawer, rake=drawer.raked(table.cells, self.plan.raked, generator=generator))
 
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors

@@ -20,8 +20,7 @@ _MARKED_ROWS = 16_384  # drawn to see them
 _END_ROWS = 6  # of a table of N rows, so many at an end are the extreme itself: none is with chance exp(-6)
 _MOST_END = 0.01  # of few rows: not more than so many
 _CANDIDATES = 16  # drawn for each row that is taken
-_RAKED = 131_072  # candidates whose margins are brought to those of the training rows: the more, the less by chance
-_RAKED_PART = 8_192  # of them at a time
+_RAKED_PART = 8_192  # candidates at a time
 _SWEEPS = 8  # over all columns
 _LEAST_SHARE = 1e-3  # of a cell: rarer ones say little about how far it is off
 _HALVINGS = 40  # of an interval of logarithms: to float32's last place
@@ -145,19 +144,19 @@ class Drawer:
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             return torch.stack([critic(features) for critic in self.critics]).mean(0)
 
-    def raked(self, cells: Tensor, *, generator: torch.Generator) -> Tensor:
-        """Return the rake with which drawn rows have the shares of cells that (N, C) training rows have.
+    def raked(self, cells: Tensor, candidates: int, *, generator: torch.Generator) -> Tensor:
+        """Return the rake with which those selected of so many candidates have the cells of (N, C) training rows.
 
         Iterative proportional fitting, Deming, Stephan: On a least squares adjustment of a sampled frequency table when
         the expected marginal totals are known, 1940.
         """
-        seeds = torch.randint(2**62, (_RAKED // _RAKED_PART,), generator=generator).tolist()
+        seeds = torch.randint(2**62, (candidates // _RAKED_PART,), generator=generator).tolist()
         parts = together(self._judged, seeds)
         own, plain = torch.cat([one for one, _ in parts]), torch.cat([score for _, score in parts])
         wanted, rake = _shares(cells, torch.ones(len(cells)), len(self.rake)), torch.zeros(len(self.rake))
-        places = [own[:, column].unique() for column in range(own.shape[1])]
+        places = [torch.unique(own[:, column]) for column in range(own.shape[1])]
         for _ in range(_SWEEPS):
-            chance = inclusion(plain + rake[own].sum(1), _RAKED // _CANDIDATES)
+            chance = inclusion(plain + rake[own].sum(1), candidates // _CANDIDATES)
             for column, there in enumerate(places):  # one after the other: at once, they would overshoot
                 found = _shares(own[:, [column]], chance, len(rake))
                 step = torch.zeros(len(rake))

@@ -37,6 +37,7 @@ class Plan:
         warmth: of relaxed draws.
         evenness: of the tokens that are given in training: 0 as often as they are there, 1 equally often.
         average: of the generator's weights over so many steps, exponentially.
+        raked: candidates by which the margins are set: the more, the less by chance; a multiple of 8,192.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
     """
@@ -60,6 +61,7 @@ class Plan:
     warmth: float = 0.7
     evenness: float = 0.0
     average: int = 300
+    raked: int = 131_072
     holdin: float = 0.1
     judged_rows: int = 4_096
 
