@@ -12,6 +12,7 @@ Every model has one life: `fit`, `sample`, `log_prob` where there is a density, 
 
 from models.auto import Auto
 from models.autoregressive import Autoregressive
+from models.gan import Gan
 from models.gmm import GaussianMixture
 from models.life import Model
 from models.trees import Trees
@@ -20,6 +21,7 @@ __all__ = ["DEFAULT", "MODELS", "Model"]
 
 MODELS: dict[str, type[Model]] = {
     "gmm": GaussianMixture,
+    "gan": Gan,
     "autoregressive": Autoregressive,
     "trees": Trees,
     "auto": Auto,

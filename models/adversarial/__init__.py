@@ -1,0 +1,1 @@
+"""A generator and a critic: one draws rows, the other learns what they lack."""
