@@ -190,7 +190,7 @@ class Contract:
     source: Source | None = None
     rules: tuple[Rule, ...] = ()
     gate: tuple[Threshold, ...] = ()
-    model: ModelName = "gmm"
+    model: ModelName = "autoregressive"
     target: str | None = None
     holdout: float = 0.1
     minimum_rows: int = 50

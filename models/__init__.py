@@ -17,7 +17,7 @@ from models.gmm import GaussianMixture
 from models.life import Model
 from models.trees import Trees
 
-__all__ = ["DEFAULT", "MODELS", "Model"]
+__all__ = ["MODELS", "Model"]
 
 MODELS: dict[str, type[Model]] = {
     "gmm": GaussianMixture,
@@ -27,5 +27,3 @@ MODELS: dict[str, type[Model]] = {
     "auto": Auto,
 }
 """The models by the name that contracts and the command line use."""
-
-DEFAULT = "gmm"

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load, save
 
 from data_contracts import ModelError
-from models import DEFAULT, MODELS
+from models import MODELS
 from models.encoding import UNKNOWN, Encoded, Span
 from models.life import Density, Terms
 
@@ -108,10 +108,6 @@ every_model = pytest.mark.parametrize("name", MODELS)
 def learned(request):
     """A model of each name that has learned something; it is only looked at."""
     return fit(request.param, mixed(600), steps=ENOUGH_STEPS)
-
-
-def test_the_default_is_a_model():
-    assert DEFAULT in MODELS
 
 
 @every_model
