@@ -31,7 +31,7 @@ Kind = Literal["integer", "number", "boolean", "category", "date", "timestamp", 
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-ModelName = Literal["gmm", "autoregressive"]
+ModelName = Literal["gmm", "autoregressive", "vae"]
 """The models' names; `models.MODELS` has a class for each."""
 
 Bound = int | float | date | datetime

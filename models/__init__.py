@@ -6,6 +6,7 @@ Shapes, in every docstring:
     C  columns with codes      M  members of an ensemble
     V  columns with values     G  families of components
     W  codes of all columns    P  features of a row's values
+    Z  latent codes of a row
 
 Every model has one life: `fit`, `sample`, `log_prob` where there is a density, `state` and `from_state`.
 """
@@ -13,10 +14,15 @@ Every model has one life: `fit`, `sample`, `log_prob` where there is a density, 
 from models.autoregressive import Autoregressive
 from models.gmm import GaussianMixture
 from models.life import Model
+from models.vae import VariationalAutoencoder
 
 __all__ = ["DEFAULT", "MODELS", "Model"]
 
-MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive}
+MODELS: dict[str, type[Model]] = {
+    "gmm": GaussianMixture,
+    "autoregressive": Autoregressive,
+    "vae": VariationalAutoencoder,
+}
 """The models by the name that contracts and the command line use."""
 
 DEFAULT = "gmm"
