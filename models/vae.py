@@ -39,7 +39,7 @@ __all__ = ["VariationalAutoencoder"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
 _CHUNK = 8_192  # rows that one thread draws or weighs at a time
-_SAMPLES = 32  # of a row's latent codes: on Adult 1,000 add less than .1 nats
+_SAMPLES = 32  # of a row's latent codes: on Adult 16 tighten the bound by .24 nats
 _NOISE_SEED = 0  # of these samples: a row's bound is the same at each call
 
 

@@ -33,7 +33,6 @@ class Plan:
         rate: of learning, until it falls in a straight line.
         decay: of weights.
         warm: share of the planned steps over which the divergence's weight rises to 1 (Bowman et al. 2016).
-        weight: of the divergence when it has risen.
         average: of the weights over so many steps, exponentially.
         patience: passes that keep nothing and end the fit.
         certainty: standard errors by which later weights must be better than those kept, on the rows held in.
@@ -51,13 +50,12 @@ class Plan:
     bins: int = 64
     bells: int = 6
     knots: int = 32
-    row_passes: int = 1_200_000
+    row_passes: int = 700_000
     passes: tuple[int, int] = (4, 120)
     batches: int = 32
     rate: float = 2e-3
     decay: float = 0.02
     warm: float = 0.1
-    weight: float = 1.0
     average: int = 200
     patience: int = 6
     certainty: float = 1.0
@@ -187,12 +185,12 @@ class Learner:
         better = float(gain.mean()) > least
         if better:
             self.kept, self.kept_losses, self.kept_own = [one.clone() for one in self.average], losses, own
-        self.stale = 0 if better or self._weight < self.plan.weight else self.stale + 1
+        self.stale = 0 if better or self._weight < 1 else self.stale + 1
 
     @property
     def _weight(self) -> float:
         """Return the divergence's weight at this step."""
-        return self.plan.weight * min(1.0, (self.steps + 1) / (self.plan.warm * self.planned + 1))
+        return min(1.0, (self.steps + 1) / (self.plan.warm * self.planned + 1))
 
     def _step(self, rows: Rows) -> None:
         """Descend along the gradient of one batch's (n,) mean loss."""
