@@ -6,6 +6,7 @@ Shapes, in every docstring:
     C  columns with codes      M  members of an ensemble
     V  columns with values     G  families of components
     W  codes of all columns    P  features of a row's values
+    Z  latent codes of a row
 
 Every model has one life: `fit`, `sample`, `log_prob` where there is a density, `state` and `from_state`.
 """
@@ -16,11 +17,13 @@ from models.gan import Gan
 from models.gmm import GaussianMixture
 from models.life import Model
 from models.trees import Trees
+from models.vae import VariationalAutoencoder
 
 __all__ = ["MODELS", "Model"]
 
 MODELS: dict[str, type[Model]] = {
     "gmm": GaussianMixture,
+    "vae": VariationalAutoencoder,
     "gan": Gan,
     "autoregressive": Autoregressive,
     "trees": Trees,

@@ -94,7 +94,7 @@ def test_split_refuses_too_few_rows(data, tmp_path):
     assert not (tmp_path / "train.parquet").exists()
 
 
-@pytest.mark.parametrize(("name", "steps"), [("gmm", 20), ("autoregressive", 2), ("gan", 1)])
+@pytest.mark.parametrize(("name", "steps"), [("gmm", 20), ("autoregressive", 2), ("gan", 1), ("vae", 2), ("trees", 5)])
 def test_training_and_generation_repeat_byte_for_byte(name, steps, data, tmp_path):
     runs = [tmp_path / "a", tmp_path / "b"]
 
