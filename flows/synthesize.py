@@ -48,6 +48,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         seed=asked.seed,
         budget_seconds=asked.budget_seconds,
         steps=asked.steps,
+        epsilon=asked.epsilon,
     )
     synthetic = generate(contract, trained, run=run, rows=asked.rows or source.rows, seed=asked.seed)
     validate(replace(contract, minimum_rows=1), synthetic, run=run, name="synthetic")  # as many as were asked for

@@ -14,9 +14,12 @@ from models.autoregressive import Autoregressive
 from models.gmm import GaussianMixture
 from models.life import Model
 
-__all__ = ["DEFAULT", "MODELS", "Model"]
+__all__ = ["DEFAULT", "MODELS", "PRIVATE", "Model"]
 
 MODELS: dict[str, type[Model]] = {"gmm": GaussianMixture, "autoregressive": Autoregressive}
 """The models by the name that contracts and the command line use."""
 
 DEFAULT = "gmm"
+
+PRIVATE = ("autoregressive",)
+"""The models that can be trained under differential privacy."""

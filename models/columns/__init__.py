@@ -1,6 +1,6 @@
 """A column as the models see it: its tokens and features, and the distribution at the end of a network."""
 
-from models.columns.axis import Axis, axis_of, edged, features_of, frequencies, widths
+from models.columns.axis import Axis, axis_by, axis_of, edged, features_of, frequencies, shares_by, widths
 from models.columns.head import Head
 
-__all__ = ["Axis", "Head", "axis_of", "edged", "features_of", "frequencies", "widths"]
+__all__ = ["Axis", "Head", "axis_by", "axis_of", "edged", "features_of", "frequencies", "shares_by", "widths"]
