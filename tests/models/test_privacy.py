@@ -172,8 +172,8 @@ def test_a_private_fit_that_was_interrupted_ends_in_the_same_bytes():
 
 def test_relations_are_learned_where_rows_are_many():
     """Planted: the number is 1 for the last word, else -1; under a large epsilon the chain finds it."""
-    x = rows(6_000)
-    plan = replace(DISCREET, hidden=16, passes=6, batches=12, rate=2e-2)
+    x = rows(4_000)
+    plan = replace(DISCREET, hidden=8, passes=5, batches=8, rate=4e-2, average=10)
     drawn = fitted(x, privacy=Privacy(8.0, 1e-5), private=plan).sample(4_000, generator=seeded())
     known = drawn.codes[:, 2] == 0
     last = drawn.codes[:, 0] == 2
