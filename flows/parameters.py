@@ -25,7 +25,7 @@ class Synthesis(BaseModel):
     )
     steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
     epsilon: float | None = Field(
-        None, gt=0, description="Differential privacy: the most that is spent on the model. Empty: none is promised."
+        None, ge=0.1, description="Differential privacy: the most that is spent on the model. Empty: none is promised."
     )
     source: str | None = Field(None, description="Path or URI of the data; empty: the source that the contract names.")
     to: str = Field("releases", description="Folder of the releases.")

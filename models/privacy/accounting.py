@@ -20,6 +20,7 @@ __all__ = ["Privacy"]
 Release = tuple[float, float, int]
 """Noise in units of what one row can change, the share of rows that take part, and how many times."""
 
+_LEAST_EPSILON = 0.1  # below it, the accountant's own error (0.01) is most of it, and nothing is learned
 _COUNTS_SHARE = 0.5  # of epsilon, if it were spent on counts alone: about a quarter of what noise can buy
 _COUNTS = 2  # releases of counts: the encoder's, and the model's
 _THRESHOLD_SHARE = 0.1  # of delta: for values that are released because many rows hold them
@@ -44,9 +45,9 @@ class Privacy:
         Raises:
             ModelError: epsilon or delta is out of range.
         """
-        if not (0 < self.epsilon < math.inf and 0 < self.delta < 1):
-            fact = f"they are {self.epsilon} and {self.delta}"
-            raise ModelError("epsilon is above 0, and delta between 0 and 1", fact, "Give an epsilon from 0.1 to 10")
+        if not (_LEAST_EPSILON <= self.epsilon < math.inf and 0 < self.delta < 1):
+            rule = f"epsilon is at least {_LEAST_EPSILON}, and delta between 0 and 1"
+            raise ModelError(rule, f"they are {self.epsilon} and {self.delta}", "Give an epsilon from 1 to 10")
 
     @classmethod
     def over(cls, rows: int, epsilon: float) -> Self:
