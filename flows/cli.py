@@ -88,6 +88,9 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse's subparsers hav
         "--budget", type=float, dest="budget_seconds", metavar="SECONDS", help="upper bound on training; default: 60"
     )
     length.add_argument("--steps", type=int, metavar="N", help="training steps, instead of the plan and the budget")
+    sub.add_argument(
+        "--epsilon", type=float, metavar="E", help="differential privacy: the most that is spent; default: none"
+    )
     sub.add_argument("--source", metavar="URI", help="the data; default: the source that the contract names")
     sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
     sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")

@@ -30,6 +30,9 @@ class Synthesis(BaseModel):
         60.0, gt=0, description="Upper bound on training time; the plan usually ends before. Empty: no bound."
     )
     steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
+    epsilon: float | None = Field(
+        None, ge=0.1, description="Differential privacy: the most that is spent on the model. Empty: none is promised."
+    )
     source: str | None = Field(None, description="Path or URI of the data; empty: the source that the contract names.")
     to: str = Field("releases", description="Folder of the releases.")
     runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")

@@ -52,6 +52,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         seed=asked.seed,
         budget_seconds=asked.budget_seconds,
         steps=asked.steps,
+        epsilon=asked.epsilon,
     )
     rows = asked.rows or source.rows
     synthetic = generate(contract, trained, run=run, rows=rows, seed=asked.seed, selection=selection)

@@ -19,7 +19,7 @@ from models.life import Model
 from models.trees import Trees
 from models.vae import VariationalAutoencoder
 
-__all__ = ["MODELS", "Model"]
+__all__ = ["MODELS", "PRIVATE", "Model"]
 
 MODELS: dict[str, type[Model]] = {
     "gmm": GaussianMixture,
@@ -30,3 +30,6 @@ MODELS: dict[str, type[Model]] = {
     "auto": Auto,
 }
 """The models by the name that contracts and the command line use."""
+
+PRIVATE = ("autoregressive",)
+"""The models that can be trained under differential privacy."""

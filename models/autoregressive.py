@@ -22,7 +22,7 @@ How it fails, and what is done about it:
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -35,9 +35,21 @@ from models.chain.boosting import Boosted
 from models.chain.conditional import Conditional
 from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
-from models.columns import Axis, Head, Restricted, axis_of, features_of, frequencies, widths
+from models.chain.private import DISCREET, Discreet, PrivatePlan, noisy_rows
+from models.columns import (
+    Axis,
+    Head,
+    Restricted,
+    axis_by,
+    axis_of,
+    features_of,
+    frequencies,
+    shares_by,
+    widths,
+)
 from models.encoding import UNKNOWN, Allowed, Encoded, Span
 from models.life import FREELY, Course, Fitted, State, Terms
+from models.privacy import Privacy
 from models.processors import half_is_fast, together
 from models.states import part, prefixed
 
@@ -54,10 +66,11 @@ class Autoregressive:
 
     Args:
         plan: what is trained and how long.
+        private: the same under differential privacy.
     """
 
-    def __init__(self, plan: Plan = PLAN) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan = PLAN, private: PrivatePlan = DISCREET) -> None:
+        self.plan, self.private = plan, private
         self.chain: Chain | None = None
         self.fitted = Fitted()
 
@@ -80,6 +93,8 @@ class Autoregressive:
         Raises:
             ModelError: there are no rows, or the likelihood is not finite.
         """
+        if terms.privacy is not None:
+            return self._fit_privately(x, spans, privacy=terms.privacy, generator=generator, terms=terms)
         x = self._begin(x, spans, generator=generator)
         learners = self._learners(x, generator=generator)
         course, left = Course.begin(terms, planned=self.plan.passes_over(len(x), len(spans)) + 1)
@@ -97,6 +112,25 @@ class Autoregressive:
             course.passed(_loss(learners), f"{_note(learners)}, trees on top of those with few values")
         self._learned.calibrate(rows=len(x), generator=generator)
         self.fitted = course.ended(cut=not going)
+        return self
+
+    def _fit_privately(
+        self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator, terms: Terms
+    ) -> Self:
+        """Learn (N,) rows of which none is told more than the promise allows; a step is a pass over them."""
+        _require_rows(x)
+        chain = self._discreet(x, spans, privacy=privacy, generator=generator)
+        course, left = Course.begin(terms, planned=self.private.passes)
+        if left is not None:
+            chain.take_up(left)
+        while not chain.done:
+            chain.pass_over()
+            if not course.passed(math.nan, f"noise {chain.noise:.2f} of a row's share"):  # a loss would tell of rows
+                break
+            course.keep(chain.state)
+        chain.settle()
+        self._learned.calibrate(rows=len(x), generator=generator, extremes=False)  # by noisy counts, and draws
+        self.fitted = course.ended(cut=not chain.done, epsilon=chain.spent)
         return self
 
     def sample(self, n: int, *, generator: torch.Generator, given: Encoded | None = None) -> Encoded:
@@ -229,8 +263,7 @@ class Autoregressive:
         Raises:
             ModelError: there are no rows.
         """
-        if not len(x):
-            raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        _require_rows(x)
         axes = [axis_of(span, x, *_counts(self.plan, span)) for span in spans]
         most = max(1, self.plan.feature_cells // widths(axes)[-1])
         x = x[torch.randperm(len(x), generator=generator)[:most].to(x.codes.device)]
@@ -253,8 +286,38 @@ class Autoregressive:
             if not network.axis.constant
         ]
 
+    def _discreet(self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator) -> Discreet:
+        """Make the chain from noisy counts, and return what learns its columns that are not constant."""
+        self.plan = replace(self.plan, hidden=self.private.hidden)
+        counts = noisy_rows(x, spans, privacy=privacy, generator=generator)
+        axes = [axis_by(span, rows, *_counts(self.plan, span)) for span, rows in zip(spans, counts, strict=True)]
+        x = x[: max(1, self.plan.feature_cells // widths(axes)[-1])]
+        features = features_of(axes, x, half=False)
+        tables = [Rows(features[:, :width], *axis.target(x)) for axis, width in zip(axes, widths(axes), strict=False)]
+        log_shares = [shares_by(axis, rows) for axis, rows in zip(axes, counts, strict=True)]
+        networks = _networks(axes, log_shares, plan=self.plan, generator=generator)
+        self.chain = Chain(networks, half_is_fast() or x.codes.is_cuda)
+        learning = [place for place, axis in enumerate(axes) if not axis.constant]
+        return Discreet(
+            [networks[place].to(x.codes.device) for place in learning],
+            [tables[place] for place in learning],
+            privacy=privacy,
+            plan=self.private,
+            generator=generator,
+        )
+
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors
+
+
+def _require_rows(x: Encoded) -> None:
+    """Refuse to learn nothing.
+
+    Raises:
+        ModelError: there are no rows.
+    """
+    if not len(x):
+        raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
 
 
 def _counts(plan: Plan, span: Span) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.encoding import Allowed, Encoded, Span
+from models.privacy import Privacy
 
 __all__ = [
     "FREELY",
@@ -72,6 +73,7 @@ class Terms:
         on_progress: called after each step.
         checkpoint: where the state is kept every `checkpoint_seconds`, and taken up again.
         checkpoint_seconds: between two.
+        privacy: what is promised to every row; the encoding has spent its part of it.  None: nothing.
     """
 
     budget_seconds: float | None = None
@@ -79,6 +81,7 @@ class Terms:
     on_progress: Progress | None = None
     checkpoint: Checkpoint | None = None
     checkpoint_seconds: float = 10.0
+    privacy: Privacy | None = None
 
 
 FREELY = Terms()
@@ -94,12 +97,14 @@ class Fitted:
         cut: a budget or a number of steps ended it before its plan did.
         seconds: wall-clock.
         history: a line for each step: what was learned, and how well it fits rows held in.
+        epsilon: that was spent, the encoding's part included; None: nothing was promised.
     """
 
     steps: int = 0
     cut: bool = False
     seconds: float = 0.0
     history: tuple[str, ...] = ()
+    epsilon: float | None = None
 
 
 class Course:
@@ -149,9 +154,9 @@ class Course:
             checkpoint.save((tensors, {**config, "history": self.history, "seconds": self.seconds}))
             self._saved = time.monotonic()
 
-    def ended(self, *, cut: bool) -> Fitted:
+    def ended(self, *, cut: bool, epsilon: float | None = None) -> Fitted:
         """Return how it went."""
-        return Fitted(len(self.history), cut, self.seconds, tuple(self.history))
+        return Fitted(len(self.history), cut, self.seconds, tuple(self.history), epsilon)
 
 
 class Model(Protocol):

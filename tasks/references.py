@@ -92,6 +92,8 @@ class Trained:
         steps: after how many steps training ended; asking for as many gives the same bytes again.
         seconds: how long training took.
         cut: the budget ended training before its plan did.
+        epsilon: of differential privacy, as much as was spent; None: none was asked for.
+        delta: that goes with it.
     """
 
     uri: str
@@ -102,6 +104,8 @@ class Trained:
     steps: int
     seconds: float
     cut: bool
+    epsilon: float | None = None
+    delta: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Contract
 from tasks.parquet import read_table
 from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
+from tasks.reports.words import COVERED
 from tasks.storage import write_json, write_text
 
 __all__ = ["Evidence", "report"]
@@ -75,6 +76,7 @@ def report(
         "split": _rows(selected.whole),
         "selection": {**selected.words, "judged": _rows(selected.judged)},
         "model": {"name": trained.model, "steps": trained.steps, "seconds": trained.seconds, "cut": trained.cut},
+        "privacy": _privacy(trained),
         "seed": trained.seed,
         "scores": [_score(score) for score in scores.scores],
         "verdict": {"passed": verdict.passed, "checks": [_check(judgement) for judgement in verdict.judgements]},
@@ -83,7 +85,7 @@ def report(
     evidence = Evidence(str(Path(run) / "evidence.json"), str(Path(run) / "report.html"))
     write_json(Path(evidence.facts), facts)
     train, generated = (read_table(Path(data.uri)) for data in (selected.judged.train, synthetic))
-    shown = marginals(contract, train=train, synthetic=generated)
+    shown = [] if facts["privacy"] else marginals(contract, train=train, synthetic=generated)  # real columns: no noise
     html = page(contract, scores.scores, verdict=verdict, marginals=shown, facts=_provenance(facts))
     write_text(Path(evidence.page), html)
     logger.info("reported %s: %s", contract.id, "passed" if verdict.passed else "refused")
@@ -106,9 +108,23 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
         "Generated": f"{facts['rows']:,} rows",
         "Model": f"{model['name']}, {model['steps']:,} steps in {model['seconds']:.0f} s"
         + (", cut by the budget" if model["cut"] else ""),
+        "Differential privacy": _promise(facts["privacy"]),
         "Seed": facts["seed"],
         "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
     }
+
+
+def _promise(privacy: dict[str, Any] | None) -> str:
+    if privacy is None:
+        return "none was asked for"
+    return f"epsilon {privacy['epsilon']:.2f}, delta {privacy['delta']:.0e}: {privacy['covers']}"
+
+
+def _privacy(trained: Trained) -> dict[str, Any] | None:
+    """Return what was promised to every row, and what that covers."""
+    if trained.epsilon is None:
+        return None
+    return {"epsilon": trained.epsilon, "delta": trained.delta, "covers": COVERED, "opacus": version("opacus")}
 
 
 def versions() -> dict[str, str]:

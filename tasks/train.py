@@ -18,10 +18,11 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts import Contract, ModelError, odcs
+from data_contracts import Combination, Contract, ModelError, odcs
 from tasks.learning.checkpoints import DiskCheckpoint
 from tasks.learning.combinations import allowed_codes
 from tasks.learning.modelfiles import save_model
+from tasks.learning.secrets import secret_generator
 from tasks.parquet import read_batches
 from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from models import Model
     from models.encoding import Encoded, Encoder
+    from models.privacy import Privacy
 
 __all__ = ["train"]
 
@@ -55,11 +57,15 @@ def train(
     seed: int = 0,
     budget_seconds: float | None = None,
     steps: int | None = None,
+    epsilon: float | None = None,
 ) -> Trained:
     """Learn the training rows with the named model, or the contract's.
 
+    Under `epsilon`, all randomness of the training hangs on a secret too: with the seed alone, which is published,
+    the noise could be made again and taken away.
+
     Raises:
-        ModelError: the model is not known, cannot learn these rows, or did not train.
+        ModelError: the model is not known, cannot learn these rows or not under `epsilon`, or did not train.
         ReleaseError: the run's folder cannot be written.
     """
     import torch
@@ -70,12 +76,19 @@ def train(
     name = model or contract.model
     learner = _learner(name)
     _check(train, budget_seconds=budget_seconds, steps=steps)
-    generator = torch.Generator().manual_seed(seed)
-    encoder, x = _encode(contract, train, generator)
-    asked = {"model": name, "plan": repr(getattr(learner, "plan", None)), "seed": seed, "steps": steps}
+    privacy = _privacy(contract, train, name, epsilon=epsilon)
+    generator = torch.Generator().manual_seed(seed) if privacy is None else secret_generator(Path(run), seed)
+    encoder, x = _encode(contract, train, generator=generator, privacy=privacy)
+    asked = {
+        "model": name,
+        "plan": repr(getattr(learner, "plan", None)),
+        "seed": seed,
+        "steps": steps,
+        "epsilon": epsilon,
+    }
     checkpoint = DiskCheckpoint(Path(run) / "checkpoint", {**asked, **_basis(contract, train)})
     with one_thread(), steps_shown("training") as follow:
-        terms = Terms(budget_seconds, steps, follow, checkpoint, CHECKPOINT_SECONDS)
+        terms = Terms(budget_seconds, steps, follow, checkpoint, CHECKPOINT_SECONDS, privacy)
         learner.fit(x, encoder.spans, generator=generator, terms=terms)
     described = {
         "model": name,
@@ -84,14 +97,47 @@ def train(
         "seed": seed,
         "steps": learner.fitted.steps,
         "cut": learner.fitted.cut,
-        "combinations": allowed_codes(contract, Path(train.uri), encoder),
+        "privacy": None if privacy is None else {"epsilon": learner.fitted.epsilon, "delta": privacy.delta},
+        "combinations": allowed_codes(contract, Path(train.uri), encoder, private=privacy is not None),
         "columns": encoder.state(),
     }
     folder = save_model(Path(run) / "model", learner, described)
     checkpoint.remove()
     fitted = learner.fitted
     logger.info("trained %s: %s steps in %.0f s", name, f"{fitted.steps:,}", fitted.seconds)
-    return Trained(str(folder), digest_folder(folder), train.rows, name, seed, fitted.steps, fitted.seconds, fitted.cut)
+    return Trained(
+        str(folder),
+        digest_folder(folder),
+        train.rows,
+        name,
+        seed,
+        fitted.steps,
+        fitted.seconds,
+        fitted.cut,
+        fitted.epsilon,
+        None if privacy is None else privacy.delta,
+    )
+
+
+def _privacy(contract: Contract, train: Reference, model: str, *, epsilon: float | None) -> "Privacy | None":
+    """Return what is promised to every row.
+
+    Raises:
+        ModelError: epsilon is not above 0, or the model, or a rule, cannot keep the promise.
+    """
+    from models import PRIVATE
+    from models.privacy import Privacy
+
+    if epsilon is None:
+        return None
+    if model not in PRIVATE:
+        remedy = f"Choose one of: {', '.join(PRIVATE)}"
+        raise ModelError("under epsilon, a model learns from no row too much", f"{model!r} may", remedy)
+    learned = [rule.name for rule in contract.rules if isinstance(rule, Combination) and rule.allowed is None]
+    if learned:
+        fact = f"rule {learned[0]!r} is learned from the rows"
+        raise ModelError("under epsilon, combinations are the contract's", fact, "List them in the contract")
+    return Privacy.over(train.rows, epsilon)
 
 
 def _basis(contract: Contract, train: Reference) -> dict[str, str]:
@@ -144,13 +190,15 @@ def _check(train: Reference, *, budget_seconds: float | None, steps: int | None)
         raise ModelError("a budget lets a model train", "it is zero or less", "Give seconds above 0 or steps from 1")
 
 
-def _encode(contract: Contract, train: Reference, generator: "torch.Generator") -> tuple["Encoder", "Encoded"]:
+def _encode(
+    contract: Contract, train: Reference, *, generator: "torch.Generator", privacy: "Privacy | None"
+) -> tuple["Encoder", "Encoded"]:
     """Return the encoder of the training rows, and all of them encoded: two passes over the file."""
     from models.encoding import Encoded, Encoder
 
     path = Path(train.uri)
     with progress("encoding", total=2 * train.rows) as advance:
-        encoder = Encoder.fit(contract.columns, _read(path, advance))
+        encoder = Encoder.fit(contract.columns, _read(path, advance), privacy=privacy, generator=generator)
         return encoder, Encoded.join([encoder.encode(batch, generator=generator) for batch in _read(path, advance)])
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, relu
+from torch.nn.functional import linear, pad, relu
 
 from models.columns import Axis, Head
 
@@ -69,7 +69,7 @@ class Conditional(nn.Module):
         inner = relu(linear(relu(hidden), self.up, self.up_bias))
         hidden = hidden + linear(inner if first is None else inner * first, self.down)
         hidden = hidden if second is None else hidden * second
-        out = linear(hidden, self._out(), self.leave_bias).float()
+        out = self._out(hidden).float()
         if not self.axis.gaussians:
             return out
         moved = linear(features, self.skip).float()
@@ -90,15 +90,14 @@ class Conditional(nn.Module):
         """Return the column's axis."""
         return self.head.axis
 
-    def _out(self) -> Tensor:
-        """Return (tokens + 3 K, H): the free weights, and the curve's at the tokens that lie in order."""
-        ordered = len(self.hats)
+    def _out(self, hidden: Tensor) -> Tensor:
+        """Return (N, outputs) of (N, H): the free weights', and the curve's at the tokens that lie in order."""
+        out = linear(hidden, self.leave, self.leave_bias)
+        ordered, tokens = len(self.hats), self.axis.tokens
         if not ordered:
-            return self.leave
-        low = self.axis.tokens - ordered
-        curve = self.hats @ self.curve
-        parts = [self.leave[:low], self.leave[low : low + ordered] + curve, self.leave[low + ordered :]]
-        return torch.cat(parts)
+            return out
+        curve = linear(linear(hidden, self.curve), self.hats)
+        return out + pad(curve, (tokens - ordered, out.shape[1] - tokens))
 
 
 def _hats(places: Tensor, knots: int) -> Tensor:

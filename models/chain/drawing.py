@@ -97,12 +97,13 @@ class Chain:
         return total
 
     @torch.no_grad()
-    def calibrate(self, *, rows: int, generator: torch.Generator) -> None:
+    def calibrate(self, *, rows: int, generator: torch.Generator, extremes: bool = True) -> None:
         """Draw rows column by column; let each token be chosen as often as it was seen, and find the outermost draws.
 
         Args:
             rows: N that were learned.
             generator: all randomness.
+            extremes: the ends of the columns are numbers that were seen: draw them as such.
         """
         x = self._blank(min(rows, _CALIBRATED_ROWS))
         for network, features in self._columns(x):
@@ -111,7 +112,7 @@ class Chain:
                 out = self._read(network, features[some], x[some])
                 network.offset += network.head.correction(out, network.log_share)
                 self._fill(x, network, features, generator=generator)
-                network.head = Head(edged(network.axis, x, rows=rows))
+                network.head = Head(edged(network.axis, x, rows=rows)) if extremes else network.head
 
     def _columns(self, x: Encoded) -> Iterator[tuple[Conditional, Tensor]]:
         """Yield each network and the features of the columns before it, which are filled in one after the other."""

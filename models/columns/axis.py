@@ -14,7 +14,7 @@ from torch.nn.functional import one_hot
 from models.columns.groups import Groups, rows_of
 from models.encoding import Encoded, Span
 
-__all__ = ["Axis", "axis_of", "edged", "features_of", "frequencies", "widths"]
+__all__ = ["Axis", "axis_by", "axis_of", "edged", "features_of", "frequencies", "shares_by", "widths"]
 
 _OUTER_ROWS = 30  # at either end of a column: among these, a draw may be the extreme itself
 _FEW = 4  # codes whose order says nothing that each one's own weight does not
@@ -128,10 +128,18 @@ class Axis:
 def axis_of(span: Span, x: Encoded, bins: int, gaussians: int, knots: int) -> Axis:
     """Return a column's axis by its codes' frequencies in (N,) rows; without values, bins and Gaussians are none."""
     rows = rows_of(x.codes[:, span.code], span.size)
+    return replace(axis_by(span, rows, bins, gaussians, knots), ends=_ends(span, x))
+
+
+def axis_by(span: Span, rows: Tensor, bins: int, gaussians: int, knots: int) -> Axis:
+    """Return a column's axis by (size,) float64 rows of each code, above 0; its ends are as good as none."""
     groups = Groups.of(rows)
     mass = torch.zeros(groups.count, dtype=torch.float64).index_add_(0, groups.token, rows)
     rank = (mass.cumsum(0) - mass / 2) / mass.sum()
-    return Axis(span, bins, gaussians, knots, groups.token, groups.log_share, rank.float(), _ends(span, x))
+    return Axis(span, bins, gaussians, knots, groups.token, groups.log_share, rank.float(), (-_FAR, _FAR))
+
+
+_FAR = 4.0  # a score that a row in 30,000 goes beyond
 
 
 def _ends(span: Span, x: Encoded) -> tuple[float, float]:
@@ -166,6 +174,16 @@ def frequencies(axis: Axis, token: Tensor) -> Tensor:
 
 _NEVER = -1e4
 """A logit that float32 and bfloat16 both turn into a probability of 0."""
+
+
+def shares_by(axis: Axis, rows: Tensor) -> Tensor:
+    """Return (tokens,) log-shares by (size,) float64 rows of each code: a value's bins have equal shares."""
+    mass = torch.zeros(axis.tokens, dtype=torch.float64).index_add_(0, axis.token, rows)
+    if axis.span.regular is not None:
+        mass[axis.coded :] = mass[axis.token[axis.span.regular]] / axis.bins
+        mass[axis.token[axis.span.regular]] = 0
+    log_share = (mass / mass.sum()).log().float()
+    return log_share.clamp(min=_NEVER)
 
 
 def widths(axes: Sequence[Axis]) -> list[int]:

@@ -12,7 +12,9 @@ from data_contracts import Column, ModelError
 from data_contracts.conditions import Condition
 from models.encoding import category, identity, number
 from models.encoding.allowed import Allowed
+from models.encoding.private import settle_privately
 from models.encoding.spans import Encoded, Span
+from models.privacy import Privacy
 
 __all__ = ["KINDS", "Encoder"]
 
@@ -49,8 +51,21 @@ class Encoder:
         self.spans = tuple(_spans(self.columns, self.statistics))
 
     @classmethod
-    def fit(cls, columns: Sequence[Column], batches: Iterable[pa.RecordBatch]) -> "Encoder":
+    def fit(
+        cls,
+        columns: Sequence[Column],
+        batches: Iterable[pa.RecordBatch],
+        *,
+        privacy: Privacy | None = None,
+        generator: torch.Generator | None = None,
+    ) -> "Encoder":
         """Learn every column's statistics in one pass.
+
+        Args:
+            columns: C of the contract.
+            batches: of the rows.
+            privacy: what is promised to every row; None: nothing.
+            generator: of the noise that this asks for.
 
         Raises:
             ModelError: there are no rows, or a column cannot be learned.
@@ -62,6 +77,8 @@ class Encoder:
                 summaries = new if summaries is None else _merge(columns, summaries, new)
         if summaries is None:
             raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        if privacy is not None and generator is not None:
+            return cls(columns, settle_privately(columns, summaries, privacy=privacy, generator=generator))
         return cls(columns, [KINDS[c.kind].settle(summary, c) for c, summary in zip(columns, summaries, strict=True)])
 
     def encode(self, batch: pa.RecordBatch, *, generator: torch.Generator | None = None) -> Encoded:

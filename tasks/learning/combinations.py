@@ -28,8 +28,14 @@ Codes = dict[str, list[list[int]]]
 _SHARED_ROWS = 5  # a combination of fewer rows points to them, as a value of fewer rows does
 
 
-def allowed_codes(contract: Contract, path: Path, encoder: "Encoder") -> Codes:
+def allowed_codes(contract: Contract, path: Path, encoder: "Encoder", *, private: bool = False) -> Codes:
     """Return what each rule of combination allows: its list, or what at least five training rows share.
+
+    Args:
+        contract: whose rules they are.
+        path: of the training rows.
+        encoder: of its columns.
+        private: no rows are counted: all combinations of a list are as frequent.
 
     Raises:
         ModelError: nothing is allowed that the model can draw.
@@ -37,7 +43,7 @@ def allowed_codes(contract: Contract, path: Path, encoder: "Encoder") -> Codes:
     allowed: Codes = {}
     for rule in contract.rules:
         if isinstance(rule, Combination):
-            counts = _counts(rule, path, encoder)
+            counts = {} if private else _counts(rule, path, encoder)
             if rule.allowed is None:
                 counts = {codes: count for codes, count in counts.items() if count >= _SHARED_ROWS}
             else:

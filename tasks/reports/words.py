@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["GROUPS", "SCORES", "Meaning", "meaning"]
+__all__ = ["COVERED", "GROUPS", "SCORES", "Meaning", "meaning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,12 @@ class Meaning:
     says: str
     best: str
 
+
+COVERED = (
+    "the model's weights, its encoding and all rows drawn from it, for one row added or taken away; not the contract, "
+    "the numbers of rows, the digest of the source and the scores, which hold no noise"
+)
+"""What a promise of differential privacy is about."""
 
 GROUPS = ("Fidelity", "Utility", "Privacy", "Other")
 

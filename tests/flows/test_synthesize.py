@@ -45,7 +45,7 @@ def test_a_release_holds_what_the_design_says(released):
         "croissant.json",
     }
     assert any(name.startswith("model/") and name.endswith(".safetensors") for name in found)
-    assert not any(name.startswith(".") for name in found)
+    assert not any(name.startswith((".", "checkpoint", "secret")) for name in found)
 
 
 def test_the_manifest_says_how_to_make_it_again(released):
@@ -54,6 +54,7 @@ def test_the_manifest_says_how_to_make_it_again(released):
     assert manifest["contract"] == {"id": "adult", "version": odcs.load(odcs.find("adult")).version}
     assert manifest["model"]["name"] == "gmm"
     assert manifest["model"]["steps"] == 15
+    assert manifest["privacy"] is None
     assert manifest["source"]["rows"] == manifest["rows"] == 1500
     assert manifest["split"] == {"train": 1350, "holdout": 150}
     assert {"torch", "pyarrow", "sdmetrics"} <= manifest["versions"].keys()

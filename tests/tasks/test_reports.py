@@ -56,6 +56,7 @@ MANIFEST: dict[str, Any] = {
     "created": "2026-01-02T03:04:05+00:00",
     "rows": 12_345,
     "model": {"name": "gmm", "steps": 100, "seconds": 12.3, "cut": False},
+    "privacy": None,
     "seed": 0,
     "source": {"digest": "ab" * 32, "rows": 13_000},
     "split": {"train": 11_700, "holdout": 1_300},
@@ -302,6 +303,15 @@ def test_a_licence_is_said_in_the_hubs_word(licence: str, word: str) -> None:
 @pytest.mark.parametrize(("rows", "size"), [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (2_000_000, "1M<n<10M")])
 def test_the_size_is_said_in_the_hubs_word(rows: int, size: str) -> None:
     assert yaml.safe_load(card(CONTRACT, MANIFEST | {"rows": rows}).split("---\n")[1])["size_categories"] == [size]
+
+
+def test_the_card_says_what_was_promised_and_what_it_covers() -> None:
+    promised = {"epsilon": 2.987, "delta": 1e-05, "covers": "the model and its rows", "opacus": "1.6.0"}
+
+    assert "epsilon 2.99, delta 1e-05. It covers the model and its rows." in card(
+        CONTRACT, {**MANIFEST, "privacy": promised}
+    )
+    assert "Differential privacy" not in card(CONTRACT, MANIFEST)
 
 
 def test_tables_of_the_card_are_rectangular() -> None:
