@@ -41,7 +41,7 @@ class PrivatePlan:
     passes: int = 15
     batches: int = 32
     bound: float = 1.0
-    rate: float = 2e-3
+    rate: float = 4e-3
     average: int = 100
 
 
