@@ -67,6 +67,8 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
         f"\n[bold]{contract['id']} {manifest['release']}[/bold]: {manifest['rows']:,} synthetic rows, "
         f"{model['name']} ({model['steps']:,} steps, {model['seconds']:.0f} s), seed {manifest['seed']}"
     )
+    for line in model.get("contest", ()):
+        console.print(f"  {line}", markup=False)
     selection = manifest.get("selection", {})  # of no release before there were any
     for label, name in (("where", "where"), ("shares", "share")):
         if selection.get(name):

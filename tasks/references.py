@@ -94,6 +94,7 @@ class Trained:
         cut: the budget ended training before its plan did.
         epsilon: of differential privacy, as much as was spent; None: none was asked for.
         delta: that goes with it.
+        contest: a line for each candidate, where several were trained and one was kept.
     """
 
     uri: str
@@ -106,6 +107,7 @@ class Trained:
     cut: bool
     epsilon: float | None = None
     delta: float | None = None
+    contest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

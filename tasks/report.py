@@ -75,7 +75,13 @@ def report(
         "source": {"digest": source.digest, "rows": source.rows},
         "split": _rows(selected.whole),
         "selection": {**selected.words, "judged": _rows(selected.judged)},
-        "model": {"name": trained.model, "steps": trained.steps, "seconds": trained.seconds, "cut": trained.cut},
+        "model": {
+            "name": trained.model,
+            "steps": trained.steps,
+            "seconds": trained.seconds,
+            "cut": trained.cut,
+            "contest": list(trained.contest),
+        },
         "privacy": _privacy(trained),
         "seed": trained.seed,
         "scores": [_score(score) for score in scores.scores],
@@ -108,6 +114,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
         "Generated": f"{facts['rows']:,} rows",
         "Model": f"{model['name']}, {model['steps']:,} steps in {model['seconds']:.0f} s"
         + (", cut by the budget" if model["cut"] else ""),
+        **({"Contest": "; ".join(model["contest"])} if model["contest"] else {}),
         "Differential privacy": _promise(facts["privacy"]),
         "Seed": facts["seed"],
         "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),

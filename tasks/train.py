@@ -116,6 +116,7 @@ def train(
         fitted.cut,
         fitted.epsilon,
         None if privacy is None else privacy.delta,
+        tuple(map(str, getattr(learner, "contest", ()))),
     )
 
 

@@ -55,7 +55,7 @@ MANIFEST: dict[str, Any] = {
     "release": "1.2.3-1",
     "created": "2026-01-02T03:04:05+00:00",
     "rows": 12_345,
-    "model": {"name": "gmm", "steps": 100, "seconds": 12.3, "cut": False},
+    "model": {"name": "gmm", "steps": 100, "seconds": 12.3, "cut": False, "contest": []},
     "privacy": None,
     "seed": 0,
     "source": {"digest": "ab" * 32, "rows": 13_000},
