@@ -1,0 +1,2 @@
+def check(): pass
+def write(*a, **k): pass
