@@ -1,7 +1,5 @@
 """Who takes part: the models of Likeness under a budget, and peers at their own settings, each a process of its own."""
 
-import json
-import os
 import shutil
 import subprocess
 import sys
@@ -10,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers.harness import FIGURES, TASK
+from benchmarks.peers.harness import FIGURES
 from models import MODELS
 
-__all__ = ["PEERS", "ROOT", "Contender", "contenders"]
+__all__ = ["PEERS", "ROOT", "Contender", "build", "contenders"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -39,12 +37,18 @@ class Contender:
     settings: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, folder: Path, *, environments: Path, limit_seconds: float) -> str | None:
+    def python(self, environments: Path) -> Path:
+        """Return the interpreter of its environment, which is built if it is not there."""
+        if self.environment is None:
+            return Path(sys.executable)
+        return build(self.environment, environments)
+
+    def run(self, folder: Path, *, python: Path, limit_seconds: float) -> str | None:
         """Run the task that lies in the folder; return how it failed, None: it did not.
 
         What it prints goes to `log` in the folder.
         """
-        command = [str(self._python(environments)), "-m", self.module, str(folder)]
+        command = [str(python), "-m", self.module, str(folder)]
         with (folder / "log").open("w") as log:
             try:
                 ended = subprocess.run(
@@ -55,12 +59,6 @@ class Contender:
         if ended.returncode == 0 and (folder / FIGURES).exists():
             return None
         return f"exit status {ended.returncode}"
-
-    def _python(self, environments: Path) -> Path:
-        """Return the interpreter of the contender's environment, which is built if it is not there."""
-        if self.environment is None:
-            return Path(sys.executable)
-        return build(self.environment, environments)
 
 
 PEERS = {
@@ -101,7 +99,7 @@ def build(name: str, folder: Path) -> Path:
         print(f"building the environment of {name}", flush=True)
         shutil.rmtree(place, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--requirement", str(requirements)], check=True)
         shutil.copy(requirements, ready)
     return python

@@ -43,6 +43,7 @@ def circumstances() -> Record:
         "commit": _git("describe", "--always", "--dirty", "--exclude=*"),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "load": round(os.getloadavg()[0], 1),
     }
 

@@ -79,10 +79,9 @@ class Entry:
         """Run the process, unless its rows lie there from a benchmark that was stopped, and measure them."""
         terms, task, failed = contract(self.table, dataset), self.task(dataset), None
         if not self._done(task):
+            python = self.contender.python(self.asked.environments)
             self._prepare(task, dataset, terms)
-            failed = self.contender.run(
-                self.folder, environments=self.asked.environments, limit_seconds=self.asked.limit
-            )
+            failed = self.contender.run(self.folder, python=python, limit_seconds=self.asked.limit)
         record = {"contender": self.contender.name, "table": self.table, "seed": self.seed, "quick": self.asked.quick}
         record |= {"settings": task["settings"], "command": self._command(), **_load(self.folder / _BEGUN)}
         if failed:
