@@ -16,6 +16,7 @@ from sdv.metadata import Metadata
 
 from benchmarks.peers.harness import Task, contend
 
+_TABLE = "table"
 _TYPES = {"category": "categorical", "integer": "numerical", "number": "numerical"}
 
 
@@ -25,16 +26,16 @@ def fit(task: Task) -> Any:  # noqa: ANN401  # SDV's class is one of three
     torch.manual_seed(task.seed)
     frame = pd.read_parquet(task.train).astype(dict.fromkeys(task.categories, object))
     columns = {name: {"sdtype": _TYPES[kind]} for name, kind in task.kinds.items()}
-    metadata = Metadata.load_from_dict({"tables": {"table": {"columns": columns}}, "relationships": []})
+    metadata = Metadata.load_from_dict({"tables": {_TABLE: {"columns": columns}}, "relationships": []})
     settings = dict(task.settings)
     synthesizer = getattr(single_table, settings.pop("synthesizer"))(metadata, **settings)
-    synthesizer.fit(frame)
+    synthesizer.fit({_TABLE: frame})
     return synthesizer
 
 
 def draw(synthesizer: Any, rows: int, path: Path) -> None:  # noqa: ANN401
     """Write synthetic rows."""
-    synthesizer.sample(rows).to_parquet(path)
+    synthesizer.sample(rows)[_TABLE].to_parquet(path)
 
 
 if __name__ == "__main__":
