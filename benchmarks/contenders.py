@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.harness import FIGURES
-from models import MODELS
 
 __all__ = ["PEERS", "ROOT", "Contender", "build", "contenders"]
 
@@ -68,9 +67,7 @@ PEERS = {
         Contender(
             "ctgan", "benchmarks.peers.sdv", "sdv", {"synthesizer": "CTGANSynthesizer"}, {"epochs": _QUICK_EPOCHS}
         ),
-        Contender(
-            "tvae", "benchmarks.peers.sdv", "sdv", {"synthesizer": "TVAESynthesizer"}, {"epochs": _QUICK_EPOCHS}
-        ),
+        Contender("tvae", "benchmarks.peers.sdv", "sdv", {"synthesizer": "TVAESynthesizer"}, {"epochs": _QUICK_EPOCHS}),
         Contender("mostlyai", "benchmarks.peers.mostlyai", "mostlyai", {}, {"max_epochs": _QUICK_EPOCHS}),
         # 5 rows are synthpop's default; 60 is where the leaves no longer give single rows away
         Contender("cart-leaf5", "benchmarks.peers.cart", "cart", {"least_rows": 5}),

@@ -7,6 +7,7 @@ Membership: an attack by the distance to the nearest synthetic row on all of tra
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -98,7 +99,13 @@ def _log_error(learn: Frame, test: Frame, target: str, *, seed: int) -> float:
 
 
 def _predict(
-    learn: Frame, labels: NDArray[np.float64] | NDArray[np.bool_], test: Frame, objective: str, *, target: str, seed: int
+    learn: Frame,
+    labels: NDArray[Any],
+    test: Frame,
+    objective: str,
+    *,
+    target: str,
+    seed: int,
 ) -> NDArray[np.float32]:
     settings = {"objective": objective, "eta": _RATE}
     return trees.predict(learn, labels, test, objective=settings, seed=seed, leave_out=target)

@@ -19,7 +19,7 @@ import pyarrow as pa
 if not __package__:  # run as a file: imports begin at the root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import report
+from benchmarks import plots, report
 from benchmarks.contenders import PEERS, ROOT, Contender, contenders
 from benchmarks.datasets import TABLES, Dataset, contract, find
 from benchmarks.measures import measure, read
@@ -84,12 +84,17 @@ class Entry:
             failed = self.contender.run(self.folder, python=python, limit_seconds=self.asked.limit)
         record = {"contender": self.contender.name, "table": self.table, "seed": self.seed, "quick": self.asked.quick}
         record |= {"settings": task["settings"], "command": self._command(), **_load(self.folder / _BEGUN)}
-        if failed:
-            return record | {"failed": failed}
-        tables = {name: _arrow(frame, terms) for name, frame in (("train", dataset.train), ("holdout", dataset.test))}
-        measures = measure(terms, **tables, synthetic=read(self.folder / SYNTHETIC, terms))
+        return record | ({"failed": failed} if failed else self._measured(dataset, terms))
+
+    def _measured(self, dataset: Dataset, terms: Contract) -> Record:
+        """Return costs and measures, or why there are none."""
+        tables = {"train": _arrow(dataset.train, terms), "holdout": _arrow(dataset.test, terms)}
+        try:
+            tables["synthetic"] = read(self.folder / SYNTHETIC, terms)
+        except (pa.ArrowException, KeyError) as error:
+            return {"failed": f"its rows are not those of the table: {type(error).__name__}"}
         rows = {name: len(table) for name, table in tables.items()}
-        return record | {"rows": rows, "costs": _load(self.folder / FIGURES), "measures": measures}
+        return {"rows": rows, "costs": _load(self.folder / FIGURES), "measures": measure(terms, **tables)}
 
     def _done(self, task: Record) -> bool:
         """Return whether the very same task was ended before."""
@@ -115,7 +120,7 @@ class Entry:
 def main() -> None:
     """Do what the command line names and is not done yet, then write the report."""
     asked = _parse()
-    report.check()
+    plots.check()
     entries = [
         Entry(contender, table, seed, asked)
         for table in asked.only

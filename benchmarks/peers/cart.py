@@ -75,7 +75,13 @@ def learn(frame: pd.DataFrame, categories: list[str], *, least_rows: int, seed: 
     features = np.column_stack([_numbers(frame[name], coded=name in categories) for name in frame]).astype(np.float32)
     names = list(frame)
     steps = [
-        _grow(features[:, :place], features[:, place], names[place] in categories, least_rows=least_rows, seed=seed)
+        _grow(
+            features[:, :place],
+            features[:, place],
+            category=names[place] in categories,
+            least_rows=least_rows,
+            seed=seed,
+        )
         for place in range(1, len(names))
     ]
     return Sequence(frame, features, steps, np.random.default_rng(seed))
@@ -100,7 +106,7 @@ def _numbers(column: pd.Series, *, coded: bool) -> NDArray[np.float64]:
 
 
 def _grow(
-    features: NDArray[np.float32], target: NDArray[np.float32], category: bool, *, least_rows: int, seed: int
+    features: NDArray[np.float32], target: NDArray[np.float32], *, category: bool, least_rows: int, seed: int
 ) -> Leaves:
     """Return a tree for a target (N,) on features (N, P), with its donors."""
     kind = DecisionTreeClassifier if category else DecisionTreeRegressor
