@@ -100,6 +100,7 @@ def _panel(
     """Draw one table: a point a contender, a line a seed's spread, dashed what is to be reached."""
     limits = bounds(table, copies=0)
     panel.set(title=table, xscale=axis.scale, xlabel=axis.label, ylim=(-0.03, 1.03))
+    panel.xaxis.set_major_formatter("{x:g}")
     panel.tick_params(labelbottom=True)
     panel.grid(color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)

@@ -15,7 +15,7 @@ from benchmarks.results import Record, read_all
 from benchmarks.targets import bounds
 from models import MODELS
 
-__all__ = ["section", "write"]
+__all__ = ["section", "spliced", "write"]
 
 _BEGIN = "<!-- tables: written by benchmarks/tabular.py from benchmarks/results -->"
 _END = "<!-- tables: end -->"
@@ -54,8 +54,8 @@ FIGURES = (
     Figure("MIA TPR@1 %", "membership_tpr", 4),
     Figure("copies", "copies", 4),
     Figure("DCR share", "dcr_share", 3),
-    Figure("fit s", "fit_seconds", 0),
-    Figure("fit CPU s", "fit_cpu_seconds", 0),
+    Figure("fit s", "fit_seconds", 1),
+    Figure("fit CPU s", "fit_cpu_seconds", 1),
     Figure("rows/s", "rows_per_second", -2),
     Figure("peak MiB", "peak_mib", 0),
 )
@@ -65,11 +65,14 @@ def write(results: Path, *, to: Path) -> None:
     """Write the section of a report anew, leaving what stands around it, and the plots beside it."""
     records = list(read_all(results))
     plots.write(_grouped(records), folder=to.parent / "plots")
-    text = to.read_text() if to.exists() else "# Results\n"
+    to.write_text(spliced(to.read_text() if to.exists() else "# Results\n", section(records)))
+
+
+def spliced(text: str, section: str) -> str:
+    """Return a report with its section of tables in the old one's place, or at its end."""
     before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2]
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(f"{before.rstrip()}\n\n{_BEGIN}\n{section(records)}\n{_END}\n{after}")
+    after = rest.partition(_END)[2].lstrip()
+    return f"{before.rstrip()}\n\n{_BEGIN}\n\n{section}\n\n{_END}\n" + (f"\n{after}" if after else "")
 
 
 def section(records: Sequence[Record]) -> str:
@@ -169,12 +172,18 @@ def _missing(records: Sequence[Record]) -> str:
         for record in records
         if "failed" in record
     ]
-    lines = []
+    missing = []
     for contender in contenders([*MODELS, *PEERS], budgets=[_BUDGET]):
-        wanted = {pair for pair in product(TABLES, range(_SEEDS)) if (contender.name, *pair) not in done}
-        seeds = {table: [str(seed) for seed in range(_SEEDS) if (table, seed) in wanted] for table in TABLES}
-        told = [f"{table} ({', '.join(missing)})" for table, missing in seeds.items() if missing]
-        lines += [f"- {contender.name}: {', '.join(told)}"] if told else []
-    parts = ["### Failed", *failed] if failed else []
-    parts += ["### Not run yet", "Tables with the seeds that are missing.", *lines] if lines else []
-    return "\n".join(part if part.startswith("-") else f"\n{part}\n" for part in parts)
+        wanted = [pair for pair in product(TABLES, range(_SEEDS)) if (contender.name, *pair) not in done]
+        missing += [f"- {contender.name}: {_told(wanted)}"] if wanted else []
+    parts = ["### Failed", "\n".join(failed)] if failed else []
+    parts += ["### Not run yet", "\n".join(missing)] if missing else []
+    return "\n\n".join(parts)
+
+
+def _told(wanted: Sequence[tuple[str, int]]) -> str:
+    """Return tables and seeds in few words."""
+    if len(wanted) == len(TABLES) * _SEEDS:
+        return f"all, seeds 0 to {_SEEDS - 1}"
+    seeds = {table: [str(seed) for name, seed in wanted if name == table] for table in TABLES}
+    return ", ".join(f"{table} ({', '.join(missing)})" for table, missing in seeds.items() if missing)

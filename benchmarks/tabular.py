@@ -127,14 +127,16 @@ def main() -> None:
         for seed in range(asked.seeds)
         for contender in contenders(asked.models, budgets=asked.budget)
     ]
-    run([entry for entry in entries if asked.again or not entry.result.exists()], folder=find(asked.data))
+    run(entries, folder=find(asked.data))
     report.write(asked.results, to=asked.report)
     print(f"written: {asked.report}")
 
 
 def run(entries: list[Entry], *, folder: Path) -> None:
-    """Do the entries one after the other; one that fails is recorded, and the next begins."""
+    """Do the entries that have no result, one after the other; one that fails is recorded, and the next begins."""
     for entry in entries:
+        if entry.result.exists() and not entry.asked.again:
+            continue
         dataset = TABLES[entry.table](folder)
         record = entry.do(dataset.head(_QUICK_ROWS) if entry.asked.quick else dataset)
         write(entry.result, record)

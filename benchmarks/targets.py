@@ -28,7 +28,7 @@ class Bound:
 
     def __str__(self) -> str:
         """Return the bound as a reader writes it."""
-        return f"{'≥' if self.least else '≤'} {self.value:,.4g}"
+        return f"{'≥' if self.least else '≤'} {self.value:,.6g}"
 
 
 def bounds(table: str, *, copies: float) -> dict[str, Bound]:

@@ -1,0 +1,1 @@
+"""Fidelity, speed and memory beside peers."""
