@@ -23,7 +23,7 @@ _SEEDS, _BUDGET = 3, 60.0  # what a whole benchmark has at least
 
 _INTRODUCTION = """\
 Each contender in a process of its own; models of Likeness end by their own plan or after the seconds behind their
-name, peers by their own settings.  Mean ± standard deviation over the seeds of training; **bold**: what is to be
+name (`cut`: the latter), peers by their own settings.  Mean ± standard deviation over the seeds of training; **bold**: what is to be
 reached is not.  [README.md](README.md) says what each figure is.  Seconds by the clock are only worth something
 where the load was below the number of cores; CPU seconds are of all processes together.
 """
@@ -114,8 +114,14 @@ def _table(name: str, groups: dict[tuple[str, str], list[Record]]) -> str:
     ]
     for contender in sorted(mine, key=_order):
         cells = [_cell(figure, mine[contender], limits) for figure in FIGURES]
-        lines.append(_line([contender, *cells, str(len(mine[contender]))]))
+        lines.append(_line([contender, *cells, _seeds(mine[contender])]))
     return f"### {name}\n\n{real}\n\n" + "\n".join(lines)
+
+
+def _seeds(records: Sequence[Record]) -> str:
+    """Return how many seeds there are, and how many fits the budget cut."""
+    cut = sum(record["costs"].get("cut", False) for record in records)
+    return f"{len(records)}, {cut} cut" if cut else f"{len(records)}"
 
 
 def _line(cells: Iterable[str]) -> str:
