@@ -14,7 +14,6 @@ __all__ = ["PEERS", "ROOT", "Contender", "build", "contenders"]
 
 ROOT = Path(__file__).parents[1]
 
-_QUICK_BUDGET = 5.0  # seconds
 _QUICK_EPOCHS = 2
 
 
@@ -104,4 +103,4 @@ def build(name: str, folder: Path) -> Path:
 
 def _ours(name: str, budget: float) -> Contender:
     settings = {"model": name, "budget_seconds": budget}
-    return Contender(f"{name}-{budget:g}s", "benchmarks.ours", None, settings, {"budget_seconds": _QUICK_BUDGET})
+    return Contender(f"{name}-{budget:g}s", "benchmarks.ours", settings=settings)

@@ -23,9 +23,9 @@ _SEEDS, _BUDGET = 3, 60.0  # what a whole benchmark has at least
 
 _INTRODUCTION = """\
 Each contender in a process of its own; models of Likeness end by their own plan or after the seconds behind their
-name (`cut`: the latter), peers by their own settings.  Mean ± standard deviation over the seeds of training; **bold**: what is to be
-reached is not.  [README.md](README.md) says what each figure is.  Seconds by the clock are only worth something
-where the load was below the number of cores; CPU seconds are of all processes together.
+name (then they count as cut), peers by their own settings.  Mean ± standard deviation over the seeds of training;
+**bold**: what is to be reached is not.  [README.md](README.md) says what each figure is.  Seconds by the clock, rows/s
+and cuts are only worth something where the load was below the number of cores; CPU seconds are of all processes.
 """
 
 

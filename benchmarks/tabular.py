@@ -30,7 +30,7 @@ from data_contracts.arrow import arrow_schema
 from models import MODELS
 from tasks.parquet import BATCH_ROWS, write_parquet
 
-_QUICK_ROWS = 4_000  # of adult: all of it within minutes
+_QUICK_ROWS, _QUICK_BUDGET = 4_000, 5.0  # of adult, and seconds: all of it within minutes
 _QUICK_RESULTS = ROOT / "runs" / "benchmark-quick"  # never among the real ones
 _CACHE = Path.home() / ".cache" / "likeness-benchmark"
 _BEGUN = "begun.json"
@@ -166,7 +166,13 @@ def _parse() -> argparse.Namespace:
     add("--work", type=Path, default=_CACHE / "work", help="where contenders work")
     asked = parser.parse_args()
     if asked.quick:
-        quick = {"only": ["adult"], "seeds": 1, "budget": [5.0], "rate_rows": _QUICK_ROWS, "results": _QUICK_RESULTS}
+        quick = {
+            "only": ["adult"],
+            "seeds": 1,
+            "budget": [_QUICK_BUDGET],
+            "rate_rows": _QUICK_ROWS,
+            "results": _QUICK_RESULTS,
+        }
         vars(asked).update(quick, report=_QUICK_RESULTS / "RESULTS.md", work=asked.work / "quick")
     return asked
 
