@@ -35,17 +35,19 @@ class Contender:
     settings: dict[str, Any] = field(default_factory=dict)
     quick: dict[str, Any] = field(default_factory=dict)
 
-    def python(self, environments: Path) -> Path:
-        """Return the interpreter of its environment, which is built if it is not there."""
+    def python(self, environments: Path) -> Path | None:
+        """Return the interpreter of its environment, which is built if it is not there; None: it cannot be."""
         if self.environment is None:
             return Path(sys.executable)
         return build(self.environment, environments)
 
-    def run(self, folder: Path, *, python: Path, limit_seconds: float) -> str | None:
+    def run(self, folder: Path, *, python: Path | None, limit_seconds: float) -> str | None:
         """Run the task that lies in the folder; return how it failed, None: it did not.
 
         What it prints goes to `log` in the folder.
         """
+        if python is None:
+            return "its environment could not be built"
         command = [str(python), "-m", self.module, str(folder)]
         with (folder / "log").open("w") as log:
             try:
@@ -86,8 +88,11 @@ def contenders(names: Iterable[str], *, budgets: Iterable[float]) -> list[Conten
     ]
 
 
-def build(name: str, folder: Path) -> Path:
-    """Return the interpreter of a peer's environment, built from its requirements where it is missing or stale."""
+def build(name: str, folder: Path) -> Path | None:
+    """Return the interpreter of a peer's environment, built from its requirements where it is missing or stale.
+
+    None: it cannot be built; what pip says of it is printed.
+    """
     requirements = ROOT / "benchmarks" / "peers" / f"{name}.txt"
     place = folder / name
     python, ready = place / "bin" / "python", place / "requirements.txt"
@@ -96,7 +101,8 @@ def build(name: str, folder: Path) -> Path:
         shutil.rmtree(place, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", str(requirements)], check=True)
+        if subprocess.run([*pip, "--requirement", str(requirements)], check=False).returncode:
+            return None
         shutil.copy(requirements, ready)
     return python
 
