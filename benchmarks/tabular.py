@@ -150,7 +150,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     everybody = [*MODELS, *PEERS]
-    add("--data", type=Path, required=True)
+    add("--data", type=_place, required=True)
     add("--models", choices=everybody, nargs="*", default=everybody, help="models of Likeness and peers; default: all")
     add("--only", choices=TABLES, nargs="*", default=list(TABLES), help="tables; default: all")
     add("--seeds", type=int, default=3, help="how many, from 0")
@@ -160,10 +160,10 @@ def _parse() -> argparse.Namespace:
     add("--quick", action="store_true", help="4,000 rows of adult, a seed, short training: to see that all runs")
     add("--again", action="store_true", help="do what has a result, too")
     add("--keep", action="store_true", help="keep the synthetic tables in the work folder")
-    add("--results", type=Path, default=ROOT / "benchmarks" / "results")
-    add("--report", type=Path, default=ROOT / "benchmarks" / "RESULTS.md")
-    add("--environments", type=Path, default=_CACHE / "environments", help="where the peers' environments are built")
-    add("--work", type=Path, default=_CACHE / "work", help="where contenders work")
+    add("--results", type=_place, default=ROOT / "benchmarks" / "results")
+    add("--report", type=_place, default=ROOT / "benchmarks" / "RESULTS.md")
+    add("--environments", type=_place, default=_CACHE / "environments", help="where the peers' environments are built")
+    add("--work", type=_place, default=_CACHE / "work", help="where contenders work")
     asked = parser.parse_args()
     if asked.quick:
         quick = {
@@ -175,6 +175,11 @@ def _parse() -> argparse.Namespace:
         }
         vars(asked).update(quick, report=_QUICK_RESULTS / "RESULTS.md", work=asked.work / "quick")
     return asked
+
+
+def _place(text: str) -> Path:
+    """Return a path that holds in a process that runs elsewhere, too."""
+    return Path(text).resolve()
 
 
 def _arrow(frame: object, terms: Contract) -> pa.Table:
