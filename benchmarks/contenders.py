@@ -101,7 +101,8 @@ def build(name: str, folder: Path) -> Path | None:
         shutil.rmtree(place, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
         pip = [str(python), "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
-        if subprocess.run([*pip, "--requirement", str(requirements)], check=False).returncode:
+        # the files are complete: nothing else is to be pulled in
+        if subprocess.run([*pip, "--no-deps", "--requirement", str(requirements)], check=False).returncode:
             return None
         shutil.copy(requirements, ready)
     return python
