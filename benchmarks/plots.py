@@ -14,11 +14,15 @@ from benchmarks.targets import bounds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 __all__ = ["TITLES", "check", "write"]
 
 Groups = Mapping[tuple[str, str], Sequence[Record]]
 """The results by table and contender."""
+
+Styles = Mapping[str, Mapping[str, str]]
+"""Colour and marker by contender."""
 
 TITLES = {
     "time": "Fidelity against the time of fitting",
@@ -78,7 +82,7 @@ def write(groups: Groups, *, folder: Path) -> None:
             _picture(groups, axis, title=TITLES[name]).savefig(folder / f"{name}.svg", metadata={"Date": None})
 
 
-def _picture(groups: Groups, axis: Axis, *, title: str) -> "object":
+def _picture(groups: Groups, axis: Axis, *, title: str) -> "Figure":
     from matplotlib import pyplot as plt
 
     styles = _styles(sorted({contender for _, contender in groups}))
@@ -95,7 +99,7 @@ def _picture(groups: Groups, axis: Axis, *, title: str) -> "object":
 
 
 def _panel(
-    panel: "Axes", table: str, contenders: Mapping[str, Sequence[Record]], *, axis: Axis, styles: dict[str, dict]
+    panel: "Axes", table: str, contenders: Mapping[str, Sequence[Record]], *, axis: Axis, styles: Styles
 ) -> None:
     """Draw one table: a point a contender, a line a seed's spread, dashed what is to be reached."""
     limits = bounds(table, copies=0)
@@ -119,7 +123,7 @@ def _panel(
         panel.plot(mean(across), mean(up), linestyle="none", markersize=9, **styles[contender])
 
 
-def _styles(contenders: Sequence[str]) -> dict[str, dict]:
+def _styles(contenders: Sequence[str]) -> Styles:
     """Return colour and marker: a model's budgets share its colour, peers are grey."""
     ours = [name for name in contenders if name not in PEERS]
     models = list(dict.fromkeys(name.rpartition("-")[0] for name in ours))
@@ -133,7 +137,7 @@ def _styles(contenders: Sequence[str]) -> dict[str, dict]:
     return styles | {name: {"color": _GREY, "marker": marker} for name, marker in peers if name in contenders}
 
 
-def _legend(panel: "Axes", styles: dict[str, dict]) -> None:
+def _legend(panel: "Axes", styles: Styles) -> None:
     panel.axis("off")
     for name, style in styles.items():
         panel.plot([], [], linestyle="none", markersize=9, label=name, **style)

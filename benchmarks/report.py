@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -12,7 +12,7 @@ from benchmarks import plots
 from benchmarks.contenders import PEERS, contenders
 from benchmarks.datasets import TABLES
 from benchmarks.results import Record, read_all
-from benchmarks.targets import bounds
+from benchmarks.targets import Bound, bounds
 from models import MODELS
 
 __all__ = ["section", "spliced", "write"]
@@ -104,18 +104,24 @@ def _table(name: str, groups: dict[tuple[str, str], list[Record]]) -> str:
     limits = bounds(name, copies=measures["copies_holdout"])
     real = (
         f"{rows['train']:,} rows to learn from, {rows['holdout']:,} to test.  Trees taught by real rows reach "
-        f"{measures['tstr_real']:.3f}; {measures['copies_holdout']:.2%} of the test rows equal a row of train."
+        f"{_number(measures['tstr_real'], 3)}; {measures['copies_holdout']:.2%} of the test rows equal a row of train."
     )
-    goals = [f"{limits[f.key]}" if f.key in limits else "" for f in FIGURES]
     lines = [
         _line(["", *(figure.title for figure in FIGURES), "seeds"]),
         _line(["---"] * (len(FIGURES) + 2)),
-        _line(["*to reach*", *goals, ""]),
+        _line(["*to reach*", *(_goal(figure, limits) for figure in FIGURES), ""]),
     ]
     for contender in sorted(mine, key=_order):
         cells = [_cell(figure, mine[contender], limits) for figure in FIGURES]
         lines.append(_line([contender, *cells, _seeds(mine[contender])]))
     return f"### {name}\n\n{real}\n\n" + "\n".join(lines)
+
+
+def _goal(figure: Figure, limits: Mapping[str, Bound]) -> str:
+    """Return what is to be reached; nothing where there is no bound."""
+    if figure.key not in limits:
+        return ""
+    return f"{'≥' if limits[figure.key].least else '≤'} {_number(limits[figure.key].value, figure.digits)}"
 
 
 def _seeds(records: Sequence[Record]) -> str:
@@ -133,7 +139,7 @@ def _order(contender: str) -> tuple[bool, str]:
     return contender in PEERS, contender
 
 
-def _cell(figure: Figure, records: Sequence[Record], limits: dict) -> str:
+def _cell(figure: Figure, records: Sequence[Record], limits: Mapping[str, Bound]) -> str:
     """Return mean and spread of a figure, bold where the mean misses its bound."""
     values = [(record["costs"] | record["measures"])[figure.key] for record in records]
     text = _number(mean(values), figure.digits)

@@ -26,10 +26,6 @@ class Bound:
         """Return whether a value is within the bound."""
         return value >= self.value if self.least else value <= self.value
 
-    def __str__(self) -> str:
-        """Return the bound as a reader writes it."""
-        return f"{'≥' if self.least else '≤'} {self.value:,.6g}"
-
 
 def bounds(table: str, *, copies: float) -> dict[str, Bound]:
     """Return the bounds of a table by the figure's name; copies: the share of test rows that equal a train row."""
