@@ -46,18 +46,20 @@ class Axis:
         key: in costs or measures.
         label: under it.
         scale: linear or log.
-        limit: the greatest value that is allowed; None: there is none.
+        limit: whose bound is the greatest value that is allowed; empty: there is none.
+        nothing: where nothing is learned; drawn if there is a limit.
     """
 
     key: str
     label: str
     scale: str
-    limit: str | None = None
+    limit: str = ""
+    nothing: float = 0.5
 
 
 _AXES = {
     "time": Axis("fit_cpu_seconds", "fit, CPU seconds of all processes", "log"),
-    "membership": Axis("membership_auc", "membership attack, AUC (.5: nothing learned)", "linear", "membership_auc"),
+    "membership": Axis("membership_auc", "membership attack, AUC (.5: nothing is learned)", "linear", "membership_auc"),
 }
 
 
@@ -91,8 +93,8 @@ def _picture(groups: Groups, axis: Axis, *, title: str) -> "Figure":
     for panel, table in zip(panels.flat, TABLES, strict=False):
         mine = {contender: records for (name, contender), records in groups.items() if name == table}
         _panel(panel, table, mine, axis=axis, styles=styles)
-    for panel in panels[:, 0]:
-        panel.set_ylabel("two-sample test against train\n(1: cannot be told apart)")
+    figure.supxlabel(axis.label, fontsize="medium")
+    figure.supylabel("two-sample test against train (1: cannot be told apart)", fontsize="medium")
     _legend(panels.flat[-1], styles)
     plt.close(figure)
     return figure
@@ -103,13 +105,14 @@ def _panel(
 ) -> None:
     """Draw one table: a point a contender, a line a seed's spread, dashed what is to be reached."""
     limits = bounds(table, copies=0)
-    panel.set(title=table, xscale=axis.scale, xlabel=axis.label, ylim=(-0.03, 1.03))
+    panel.set(title=table, xscale=axis.scale, ylim=(-0.03, 1.03))
     panel.xaxis.set_major_formatter("{x:g}")
     panel.tick_params(labelbottom=True)
     panel.grid(color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.axhline(limits["two_sample_train"].value, color="black", linewidth=0.9, linestyle="--")
     if axis.limit:
+        panel.axvline(axis.nothing, color=_GREY, linewidth=0.9, linestyle=":")
         panel.axvline(limits[axis.limit].value, color="black", linewidth=0.9, linestyle="--")
     for contender, records in contenders.items():
         points = [
