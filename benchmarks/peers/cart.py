@@ -3,8 +3,10 @@
 Nowok, Raab, Dibben: synthpop, Bespoke Creation of Synthetic Data in R, 2016, https://doi.org/10.18637/jss.v074.i11.
 synthpop itself is an R package and takes rpart's trees; this is the same method written anew: the first column is
 drawn from its real values; for each further one a tree is grown on those before it, a row falls to a leaf, and takes
-the value of a real row drawn from that leaf.  scikit-learn's trees know no categories: they are put in order for each
-target, by its mean, or by the first principal component of its classes' shares.  Wright, König: Splitting on
+the value of a real row drawn from that leaf.  Columns of few values come first: synthpop's default is the table's
+order, which is worse where a column of many values stands early.  scikit-learn's trees know no categories: they are
+put in order for each target, by its mean, or by the first principal component of its classes' shares.
+Wright, König: Splitting on
 Categorical Predictors in Random Forests, 2019, https://doi.org/10.7717/peerj.6339
 """
 
@@ -50,16 +52,18 @@ class Leaves:
 
 @dataclass(frozen=True)
 class Trees:
-    """All columns in their order.
+    """All columns, those of few values first.
 
     Args:
         frame: the real rows.
-        columns: (N, C) the same as numbers and codes.
+        order: the places of its columns in the order in which they are drawn.
+        columns: (N, C) the rows as numbers and codes, in that order.
         steps: the leaves of each column but the first.
         rng: of the drawing.
     """
 
     frame: pd.DataFrame
+    order: list[int]
     columns: Values
     steps: list[Leaves]
     rng: np.random.Generator
@@ -72,16 +76,19 @@ class Trees:
         for place, leaves in enumerate(self.steps, start=1):
             donors.append(leaves.choose(drawn[:, :place], self.rng))
             drawn[:, place] = self.columns[donors[place], place]
-        columns = zip(self.frame.items(), donors, strict=True)
-        return pd.DataFrame({name: column.take(rows).to_numpy() for (name, column), rows in columns})
+        drawn_from = dict(zip(self.order, donors, strict=True))
+        columns = enumerate(self.frame.items())
+        return pd.DataFrame({name: column.take(drawn_from[one]).to_numpy() for one, (name, column) in columns})
 
 
 def learn(frame: pd.DataFrame, categories: list[str], *, least_rows: int, seed: int) -> Trees:
     """Return the trees of all columns, with at least so many real rows in a leaf."""
-    coded = [name in categories for name in frame]
-    columns = np.column_stack([_numbers(frame[name], coded=code) for name, code in zip(frame, coded, strict=True)])
+    names = sorted(frame, key=lambda name: frame[name].nunique())
+    coded = [name in categories for name in names]
+    columns = np.column_stack([_numbers(frame[name], coded=code) for name, code in zip(names, coded, strict=True)])
     steps = [_grow(columns, place, coded=coded, least_rows=least_rows, seed=seed) for place in range(1, len(coded))]
-    return Trees(frame, columns, steps, np.random.default_rng(seed))
+    order = [frame.columns.get_loc(name) for name in names]
+    return Trees(frame, order, columns, steps, np.random.default_rng(seed))
 
 
 def fit(task: Task) -> Trees:
