@@ -1,1 +1,1 @@
-"""Fidelity, speed and memory, measured.  A package by its own: Opacus installs another of this name."""
+"""Fidelity, speed and memory beside peers."""

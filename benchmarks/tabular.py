@@ -1,153 +1,199 @@
-"""The models on five real tables: split, train, generate and score, as the flow does it.
+"""The models and their peers on five real tables: fidelity, utility, privacy, time and memory.
 
-    python -m benchmarks.tabular --data DIR [--models gmm autoregressive] [--only adult] [--seeds 3] [--budget 60]
+    python benchmarks/tabular.py --data DIR [--models gmm ctgan] [--only adult] [--seeds 3] [--budget 60 300] [--quick]
 
-DIR holds adult/, default/, shoppers/, magic/ and beijing/ with the files of the UCI repository.  Adult has its own test
-set; the others are cut 90 to 10 by a shuffle with seed 1234, raised by one until train holds every category.
-Prints a line for each model, table and seed, and the means.  Figures with their date stand in LOG.md.
+DIR holds adult/, default/, shoppers/, magic/ and beijing/ with the files of the UCI repository, or a folder `tabular`
+with these.  What has a result in `benchmarks/results` is not done again; then `benchmarks/RESULTS.md` and the plots are
+written anew.  `benchmarks/README.md` says what each figure is.
 """
 
 import argparse
-import os
-import time
+import json
+import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 
-from data_contracts import Column, Contract
+if not __package__:  # run as a file: imports begin at the root, not in this folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from benchmarks import plots, report
+from benchmarks.contenders import PEERS, ROOT, Contender, contenders
+from benchmarks.datasets import TABLES, Dataset, contract, find
+from benchmarks.measures import measure, read
+from benchmarks.peers.harness import FIGURES, SYNTHETIC, TASK, TRAIN
+from benchmarks.results import Record, circumstances, path_of, write
+from data_contracts import Contract
 from data_contracts.arrow import arrow_schema
 from models import MODELS
-from tasks.generate import generate
-from tasks.parquet import write_parquet
-from tasks.score import score
-from tasks.train import train
+from tasks.parquet import BATCH_ROWS, write_parquet
 
-_ADULT = (
-    "age,workclass,fnlwgt,education,education_num,marital_status,occupation,relationship,race,sex,capital_gain,"
-    "capital_loss,hours_per_week,native_country,income"
-)
+_QUICK_ROWS, _QUICK_BUDGET = 4_000, 5.0  # of adult, and seconds: all of it within minutes
+_QUICK_RESULTS = ROOT / "runs" / "benchmark-quick"  # never among the real ones
+_CACHE = Path.home() / ".cache" / "likeness-benchmark"
+_BEGUN = "begun.json"
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """Two frames, and the column that utility is measured on."""
+class Entry:
+    """One contender on one table with one seed.
 
-    train: pd.DataFrame
-    test: pd.DataFrame
-    target: str
+    Args:
+        contender: who.
+        table: the table's name.
+        seed: of the fit and of the drawing.
+        asked: the command line.
+    """
 
+    contender: Contender
+    table: str
+    seed: int
+    asked: argparse.Namespace
 
-def adult(folder: Path) -> Dataset:
-    """Return Adult in its own split, `?` as null."""
-    options = {"header": None, "names": _ADULT.split(","), "skipinitialspace": True, "na_values": "?"}
-    train_rows = pd.read_csv(folder / "adult" / "adult.data", **options)
-    test_rows = pd.read_csv(folder / "adult" / "adult.test", skiprows=1, **options)
-    return Dataset(train_rows, test_rows.assign(income=test_rows.income.str.rstrip(".")), "income")
+    @property
+    def result(self) -> Path:
+        """Return where its result lies."""
+        return path_of(self.asked.results, table=self.table, contender=self.contender.name, seed=self.seed)
 
+    @property
+    def folder(self) -> Path:
+        """Return where its process works."""
+        return self.asked.work / self.table / self.contender.name / str(self.seed)
 
-def default(folder: Path) -> Dataset:
-    """Return the default of credit card clients; codes are categories, whole numbers are whole."""
-    frame = pd.read_csv(folder / "default" / "UCI_Credit_Card.csv").drop(columns="ID")
-    codes = [
-        name for name in frame if name.startswith(("SEX", "EDUC", "MARR", "PAY_", "default")) and "AMT" not in name
-    ]
-    others = {name: "int64" for name in frame if name not in codes and (frame[name] % 1 == 0).all()}
-    return _cut(
-        frame.astype(others).astype(dict.fromkeys(codes, "int64")).astype(dict.fromkeys(codes, "str")), codes[-1]
-    )
+    def task(self, dataset: Dataset) -> Record:
+        """Return what its process is asked for."""
+        columns = contract(self.table, dataset).columns
+        quick = self.contender.quick if self.asked.quick else {}
+        return {
+            "kinds": {column.name: column.kind for column in columns},
+            "target": dataset.target,
+            "rows": len(dataset.train),
+            "rate_rows": self.asked.rate_rows,
+            "seed": self.seed,
+            "settings": self.contender.settings | quick,
+        }
 
+    def do(self, dataset: Dataset) -> Record:
+        """Run the process, unless its rows lie there from a benchmark that was stopped, and measure them."""
+        terms, task, failed = contract(self.table, dataset), self.task(dataset), None
+        if not self._done(task):
+            python = self.contender.python(self.asked.environments)
+            self._prepare(task, dataset, terms)
+            failed = self.contender.run(self.folder, python=python, limit_seconds=self.asked.limit)
+        record = {"contender": self.contender.name, "table": self.table, "seed": self.seed, "quick": self.asked.quick}
+        record |= {"settings": task["settings"], "command": self._command(), **_load(self.folder / _BEGUN)}
+        return record | ({"failed": failed} if failed else self._measured(dataset, terms))
 
-def shoppers(folder: Path) -> Dataset:
-    """Return the online shoppers' intention; its last eight columns are categories."""
-    frame = pd.read_csv(folder / "shoppers" / "online_shoppers_intention.csv")
-    return _cut(frame.astype(dict.fromkeys(frame.columns[-8:], "str")), "Revenue")
+    def _measured(self, dataset: Dataset, terms: Contract) -> Record:
+        """Return costs and measures, or why there are none."""
+        tables = {"train": _arrow(dataset.train, terms), "holdout": _arrow(dataset.test, terms)}
+        try:
+            tables["synthetic"] = read(self.folder / SYNTHETIC, terms)
+        except (pa.ArrowException, KeyError) as error:
+            return {"failed": f"its rows are not those of the table: {type(error).__name__}"}
+        rows = {name: len(table) for name, table in tables.items()}
+        return {"rows": rows, "costs": _load(self.folder / FIGURES), "measures": measure(terms, **tables)}
 
+    def _done(self, task: Record) -> bool:
+        """Return whether the very same task was ended before."""
+        done = (self.folder / FIGURES).exists() and not self.asked.again
+        return done and _load(self.folder / TASK) == task
 
-def magic(folder: Path) -> Dataset:
-    """Return the gamma telescope."""
-    names = [*(f"c{place}" for place in range(10)), "label"]
-    return _cut(pd.read_csv(folder / "magic" / "magic04.data", header=None, names=names), "label")
+    def _prepare(self, task: Record, dataset: Dataset, terms: Contract) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        rows = _arrow(dataset.train, terms)
+        write_parquet(self.folder / TRAIN, rows.to_batches(BATCH_ROWS), schema=rows.schema)
+        (self.folder / TASK).write_text(json.dumps(task))
+        (self.folder / _BEGUN).write_text(json.dumps(circumstances()))
 
-
-def beijing(folder: Path) -> Dataset:
-    """Return Beijing's PM2.5 where it is known; the calendar is of categories."""
-    frame = pd.read_csv(next((folder / "beijing").glob("PRSA*.csv"))).drop(columns="No").dropna(subset=["pm2.5"])
-    calendar = ["year", "month", "day", "hour", "cbwd"]
-    return _cut(frame.astype({"pm2.5": "int64"}).astype(dict.fromkeys(calendar, "str")), "pm2.5")
-
-
-TABLES = {"adult": adult, "magic": magic, "shoppers": shoppers, "beijing": beijing, "default": default}
-
-
-def _cut(frame: pd.DataFrame, target: str) -> Dataset:
-    """Return a frame cut 90 to 10 so that train holds every category."""
-    frame = frame.reset_index(drop=True)
-    words = [name for name in frame if frame[name].dtype == object]
-    for seed in range(1234, 1334):
-        order = np.random.RandomState(seed).permutation(len(frame))
-        end = len(frame) - len(frame) // 10
-        parts = [frame.iloc[rows].reset_index(drop=True) for rows in (order[:end], order[end:])]
-        if all(parts[0][name].nunique() == frame[name].nunique() for name in words):
-            return Dataset(parts[0], parts[1], target)
-    raise ValueError(target)
-
-
-def _contract(name: str, dataset: Dataset) -> Contract:
-    kinds = {"i": "integer", "f": "number"}
-    columns = [Column(name=key, kind=kinds.get(kind.kind, "category")) for key, kind in dataset.train.dtypes.items()]
-    return Contract(id=name, version="1.0.0", name=name, columns=tuple(columns), target=dataset.target)
-
-
-def measure(name: str, dataset: Dataset, *, model: str, seed: int, asked: argparse.Namespace) -> dict[str, float]:
-    """Return the figures of one table, model and seed."""
-    contract = _contract(name, dataset)
-    schema = arrow_schema(contract)
-    with TemporaryDirectory() as run:
-        parts = {}
-        for part, frame in (("train", dataset.train), ("holdout", dataset.test)):
-            table = pa.Table.from_pandas(frame, preserve_index=False).cast(schema)
-            parts[part] = write_parquet(Path(run) / f"{part}.parquet", table.to_batches(100_000), schema=schema)
-        started, used = time.monotonic(), time.process_time()
-        trained = train.fn(contract, parts["train"], run=run, model=model, seed=seed, budget_seconds=asked.budget)
-        fit, fit_cpu = time.monotonic() - started, time.process_time() - used
-        generate.fn(contract, trained, run=run, rows=1_000, seed=seed)  # imports
-        started = time.monotonic()
-        generate.fn(contract, trained, run=run, rows=asked.rate_rows, seed=seed)
-        rate = asked.rate_rows / (time.monotonic() - started)
-        made = generate.fn(contract, trained, run=run, rows=len(dataset.train), seed=seed)
-        scores = score.fn(contract, **parts, synthetic=made, run=run, seed=0)
-        figures = {one.name: one.value for one in scores.scores}
-    return {"fit_seconds": fit, "fit_cpu_seconds": fit_cpu, "steps": trained.steps, "rows_per_second": rate, **figures}
+    def _command(self) -> str:
+        settings = self.contender.settings
+        words = [settings.get("model", self.contender.name), "--only", self.table, "--seeds", str(self.seed + 1)]
+        words += ["--budget", f"{settings['budget_seconds']:g}"] if "budget_seconds" in settings else []
+        words += ["--quick"] if self.asked.quick else []
+        return " ".join(["python benchmarks/tabular.py --data DIR --models", *words])
 
 
 def main() -> None:
-    """Measure what the command line names."""
+    """Do what the command line names and is not done yet, then write the report."""
+    asked = _parse()
+    plots.check()
+    entries = [
+        Entry(contender, table, seed, asked)
+        for table in asked.only
+        for seed in range(asked.seeds)
+        for contender in contenders(asked.models, budgets=asked.budget)
+    ]
+    run(entries, folder=find(asked.data))
+    report.write(asked.results, to=asked.report)
+    print(f"written: {asked.report}")
+
+
+def run(entries: list[Entry], *, folder: Path) -> None:
+    """Do the entries that have no result, one after the other; one that fails is recorded, and the next begins."""
+    for entry in entries:
+        if entry.result.exists() and not entry.asked.again:
+            continue
+        dataset = TABLES[entry.table](folder)
+        record = entry.do(dataset.head(_QUICK_ROWS) if entry.asked.quick else dataset)
+        write(entry.result, record)
+        if "failed" not in record and not entry.asked.keep:
+            shutil.rmtree(entry.folder)
+        figures = record.get("costs", {}) | record.get("measures", {})
+        _tell(record, {name: value for name, value in figures.items() if isinstance(value, int | float)})
+
+
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--models", choices=MODELS, nargs="*", default=list(MODELS))
-    parser.add_argument("--budget", type=float, help="seconds of training at most; default: none")
-    parser.add_argument("--only", choices=TABLES, nargs="*", default=list(TABLES))
-    parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--rate-rows", type=int, default=1_000_000)
+    add = parser.add_argument
+    everybody = [*MODELS, *PEERS]
+    add("--data", type=_place, required=True)
+    add("--models", choices=everybody, nargs="*", default=everybody, help="models of Likeness and peers; default: all")
+    add("--only", choices=TABLES, nargs="*", default=list(TABLES), help="tables; default: all")
+    add("--seeds", type=int, default=3, help="how many, from 0")
+    add("--budget", type=float, nargs="+", default=[60.0], help="seconds of training at most, of the models; several")
+    add("--limit", type=float, default=4 * 3600.0, help="seconds after which a contender is given up")
+    add("--rate-rows", type=int, default=200_000, help="rows drawn to measure the rate")
+    add("--quick", action="store_true", help="4,000 rows of adult, a seed, short training: to see that all runs")
+    add("--again", action="store_true", help="do what has a result, too")
+    add("--keep", action="store_true", help="keep the synthetic tables in the work folder")
+    add("--results", type=_place, default=ROOT / "benchmarks" / "results")
+    add("--report", type=_place, default=ROOT / "benchmarks" / "RESULTS.md")
+    add("--environments", type=_place, default=_CACHE / "environments", help="where the peers' environments are built")
+    add("--work", type=_place, default=_CACHE / "work", help="where contenders work")
     asked = parser.parse_args()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    for name in asked.only:
-        dataset = TABLES[name](asked.data)
-        for model in asked.models:
-            runs = []
-            for seed in range(asked.seeds):
-                runs.append(measure(name, dataset, model=model, seed=seed, asked=asked))
-                _tell(f"{model} {name} seed {seed}", runs[-1])
-            _tell(f"{model} {name} mean", dict(pd.DataFrame(runs).mean()))
-            _tell(f"{model} {name} spread", dict(pd.DataFrame(runs).std()))
+    if asked.quick:
+        quick = {
+            "only": ["adult"],
+            "seeds": 1,
+            "budget": [_QUICK_BUDGET],
+            "rate_rows": _QUICK_ROWS,
+            "results": _QUICK_RESULTS,
+        }
+        vars(asked).update(quick, report=_QUICK_RESULTS / "RESULTS.md", work=asked.work / "quick")
+    return asked
 
 
-def _tell(what: str, figures: dict[str, float]) -> None:
-    print(what, *(f"{key}={value:.4g}" for key, value in figures.items()), flush=True)
+def _place(text: str) -> Path:
+    """Return a path that holds in a process that runs elsewhere, too."""
+    return Path(text).resolve()
+
+
+def _arrow(frame: object, terms: Contract) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False).cast(arrow_schema(terms))
+
+
+def _load(path: Path) -> Record:
+    loaded: Record = json.loads(path.read_text())
+    return loaded
+
+
+def _tell(record: Record, figures: dict[str, float]) -> None:
+    told = [f"{name}={value:.4g}" for name, value in figures.items()] or [record.get("failed", "")]
+    print(record["contender"], record["table"], "seed", record["seed"], *told, flush=True)
 
 
 if __name__ == "__main__":
