@@ -1,7 +1,8 @@
 """Learning one column's conditional distribution: passes over the rows, judged by rows that are held in."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,10 +44,13 @@ class Plan:
             a gain beyond it is of these rows, not of what they have in common.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
+        guards: times, evenly over the planned passes, that a membership attack on rows held in is tried.
+        leak: of its area under the ROC curve, beyond the standard errors' worth, that ends the training.
+        leak_errors: standard errors that the area may be above that by chance.
         feature_cells: rows beyond so many features in all are not learned from.
     """
 
-    hidden: int = 192
+    hidden: int = 128
     bins: int = 64
     gaussians: int = 6
     knots: int = 32
@@ -64,6 +68,9 @@ class Plan:
     honesty: float = 0.1
     holdin: float = 0.1
     judged_rows: int = 10_000
+    guards: int = 6
+    leak: float = 0.515
+    leak_errors: float = 1.0
     feature_cells: int = 2**30
 
     def passes_over(self, rows: int, columns: int) -> int:
@@ -83,6 +90,7 @@ class Plan:
 PLAN = Plan()
 
 _WARM_STEPS = 20  # the rate rises over so many steps: the optimiser's own averages are of nothing yet
+_LAST_PASSES = 2  # that a rate needs to fall, where it does not fall by plan
 _LAST_RATE = 0.02  # of the first: at the end of the line
 _YOUNG = 0.3  # the average spans about 3 times the steps so far, while these are few
 _NEVER_BETTER = 1e-5  # nats: less is rounding
@@ -181,6 +189,20 @@ class Learner:
         self._load(self.kept)
         self.network.cpu()
 
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Let the network be settled for as long as the block runs."""
+        current = [one.detach().clone() for one in self.parameters]
+        self.settle()
+        yield
+        self.network.to(self.rows.token.device)
+        self._load(current)
+
+    def wind_down(self) -> None:
+        """Let the rate fall to nothing within the next passes, and learn no longer."""
+        passes = _LAST_PASSES * max(1, len(self.learned) // self.batch)
+        self.planned = min(self.planned, self.steps + passes)
+
     def state(self) -> State:
         """Return how far it is: all that `take_up` needs to go on as if it had never stopped."""
         lists: dict[str, list[Tensor]] = {"now": [*self.parameters], "average": self.average, "kept": self.kept}
@@ -189,7 +211,7 @@ class Learner:
             tensors |= {f"{name}.{place}": one for place, one in enumerate(ones)}
         tensors |= {"losses": self.kept_losses, "own": self.kept_own, "generator": self.generator.get_state()}
         tensors |= prefixed("optimiser", of_optimiser(self._optimiser))
-        return tensors, {"steps": self.steps, "stale": self.stale, "done": self.done}
+        return tensors, {"steps": self.steps, "stale": self.stale, "done": self.done, "planned": self.planned}
 
     def take_up(self, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
         """Go on where a learner of the same network, rows, plan and seed was when it gave its `state`."""
@@ -200,6 +222,7 @@ class Learner:
         self.generator.set_state(tensors["generator"])
         load_optimiser(self._optimiser, part("optimiser", tensors))
         self.steps, self.stale, self.done = config["steps"], config["stale"], config["done"]
+        self.planned = config["planned"]
 
     def _keep(self, losses: Tensor, own: Tensor) -> None:
         """Keep the weights if their (m,) losses on rows held in, and on rows learned from, say so."""

@@ -8,6 +8,7 @@ import torch
 
 from models.autoregressive import Autoregressive
 from models.chain.fitting import PLAN
+from models.chain.guard import leak
 from models.columns import axis_of
 from models.encoding import UNKNOWN, Encoded, Span
 from models.life import Terms
@@ -159,3 +160,25 @@ def test_half_precision_changes_the_density_little(monkeypatch):
     monkeypatch.undo()
 
     assert float(fitted(x).log_prob(x).mean()) == pytest.approx(float(other), abs=0.02)
+
+
+def test_an_attack_tells_copied_rows_from_others_and_like_rows_not():
+    axes = [axis_of(span, rows(), 16, 0, 8) for span in SPANS]
+    members, others, fresh = rows(500), rows(500, seed=3), rows(2_000, seed=4)
+    copied = Encoded.join([members, fresh])
+
+    area, error = leak(axes, fresh, members, others)
+    told, _ = leak(axes, copied, members, others)
+
+    assert abs(area - 0.5) < 3 * error
+    assert told > 0.5 + 10 * error
+
+
+@pytest.mark.parametrize(("leak_of_plan", "steps"), [(0.0, 5), (1.0, 21)])
+def test_training_winds_down_once_rows_held_in_are_told_from_those_learned(leak_of_plan, steps):
+    """Of 20 passes each third tries the attack; then two more are taken, or all, and the trees on top are a step."""
+    plan = replace(QUICK, passes=(20, 20), guards=6, leak=leak_of_plan, leak_errors=0.0, patience=99)
+    model = fitted(rows(2_000), plan=plan)
+
+    assert model.fitted.steps in (steps, steps + 1)
+    assert ("members begin to be told" in " ".join(model.fitted.history)) == (leak_of_plan == 0)
