@@ -107,7 +107,7 @@ class Auto:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
-        return self._kept.sample(n, generator=generator)
+        return self.kept.sample(n, generator=generator)
 
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities of (N,) rows on the encoded scale, if the winner has a density.
@@ -115,13 +115,13 @@ class Auto:
         Raises:
             ModelError: it has none.
         """
-        if not isinstance(self._kept, Density):
+        if not isinstance(self.kept, Density):
             raise ModelError("the likelihood of rows is a density's", "the winner has none", "Choose another model")
-        return self._kept.log_prob(x)
+        return self.kept.log_prob(x)
 
     def state(self) -> State:
         """Return the winner's weights as tensors, and its configuration and the contest as JSON holds them."""
-        tensors, config = self._kept.state()
+        tensors, config = self.kept.state()
         name = next(entry.name for entry in self.contest if entry.kept)
         return tensors, {"winner": name, "contest": [asdict(entry) for entry in self.contest], "config": config}
 
@@ -134,7 +134,12 @@ class Auto:
         return model
 
     @property
-    def _kept(self) -> Model:
+    def kept(self) -> Model:
+        """Return the winner.
+
+        Raises:
+            ModelError: there is none yet.
+        """
         if self.winner is None:
             raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
         return self.winner

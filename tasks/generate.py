@@ -134,8 +134,10 @@ def _drawing(
 
     A model that can be led to the conditions is; of another, most rows may have to be thrown away.
     """
+    from models.auto import Auto
     from models.life import Guided
 
+    model = model.kept if isinstance(model, Auto) else model
     if not where:
         return model.sample, _LEAST_DRAWN, _TRIES
     allowed = encoder.allowed(where)

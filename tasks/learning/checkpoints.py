@@ -61,11 +61,12 @@ class DiskCheckpoint:
         Raises:
             ReleaseError: the folder cannot be written.
         """
-        from safetensors.torch import save_file
+        from safetensors.torch import save as to_bytes
 
         tensors, config = state
         with atomic(self.path) as partial:
-            save_file(tensors, partial, {"key": self.key, "config": json.dumps(config)})
+            metadata = {"key": self.key, "config": json.dumps(config)}
+            partial.write_bytes(to_bytes(tensors, metadata))  # an error of the disk is then Python's own
 
     def remove(self) -> None:
         """Leave nothing behind, nor what a killed process had half written."""

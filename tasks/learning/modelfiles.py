@@ -24,13 +24,13 @@ def save_model(folder: Path, model: "Model", described: dict[str, Any]) -> Path:
     """
     import shutil
 
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors, config = model.state()
     text = json.dumps({"form": _FORM, **described, "config": config}, indent=1, ensure_ascii=False, allow_nan=False)
     with atomic(folder) as partial:
         partial.mkdir()
-        save_file(tensors, partial / _WEIGHTS)
+        (partial / _WEIGHTS).write_bytes(save(tensors))  # an error of the disk is then Python's own
         (partial / _DESCRIPTION).write_text(text + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)  # a folder is not replaced by renaming; a model can be made again
     return folder

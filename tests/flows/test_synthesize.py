@@ -48,11 +48,11 @@ def test_a_release_holds_what_the_design_says(released):
     assert not any(name.startswith((".", "checkpoint", "secret")) for name in found)
 
 
-def test_the_manifest_says_how_to_make_it_again(released):
+def test_the_manifest_says_how_to_make_it_again(released, contract):
     manifest = verify(released)
 
     assert manifest["contract"] == {"id": "adult", "version": odcs.load(odcs.find("adult")).version}
-    assert manifest["model"]["name"] == "gmm"
+    assert manifest["model"]["name"] == contract.model == "auto"
     assert manifest["model"]["steps"] == 15
     assert manifest["privacy"] is None
     assert manifest["source"]["rows"] == manifest["rows"] == 1500

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,11 +10,17 @@ from safetensors.torch import load, save
 
 from data_contracts import ModelError
 from models import MODELS
+from models.adversarial.table import PLAN as GAN_PLAN
+from models.chain.fitting import PLAN as CHAIN_PLAN
 from models.encoding import UNKNOWN, Encoded, Span
 from models.life import Density, Terms
 
 FEW_STEPS = 3  # enough for laws that do not ask how well a model has learned
 ENOUGH_STEPS = 25  # enough to tell rows from shuffled ones
+SMALL = {
+    "gan": {"plan": replace(GAN_PLAN, hidden=32, latent=16, batch=64, round_steps=5, judged_rows=500, raked=8_192)},
+    "autoregressive": {"plan": replace(CHAIN_PLAN, hidden=48, bins=16)},
+}  # where the plan itself takes minutes over all laws
 
 
 def seeded(seed=0):
@@ -63,7 +70,8 @@ TABLES = {
 
 
 def fit(name, x, spans=SPANS, *, seed=1, **terms):
-    return MODELS[name]().fit(x, spans, generator=seeded(seed), terms=Terms(**{"steps": FEW_STEPS, **terms}))
+    made = MODELS[name](**SMALL.get(name, {}))
+    return made.fit(x, spans, generator=seeded(seed), terms=Terms(**{"steps": FEW_STEPS, **terms}))
 
 
 def draws(model, count=50, *, seed=2):
@@ -197,21 +205,26 @@ class OutsideError(Exception):
 
 
 @every_model
-@pytest.mark.parametrize("at", [1, 4])
-def test_a_fit_that_was_interrupted_and_taken_up_again_ends_in_the_same_bytes(name, at):
-    whole, checkpoint = fit(name, mixed(300), steps=6), Kept()
+def test_a_fit_that_is_interrupted_again_and_again_ends_in_the_same_bytes(name):
+    whole, checkpoint, told = fit(name, mixed(300), steps=6), Kept(), []
 
     def interrupt(step):
-        if step.done == at:
+        told.append(step.done)
+        if len(told) in (1, 5):
             raise OutsideError
 
-    with pytest.raises(OutsideError):
-        fit(name, mixed(300), steps=6, on_progress=interrupt, checkpoint=checkpoint, checkpoint_seconds=0.0)
-    resumed = fit(name, mixed(300), steps=6, checkpoint=checkpoint)
+    terms = {"steps": 6, "on_progress": interrupt, "checkpoint": checkpoint, "checkpoint_seconds": 0.0}
+    for _ in range(2):
+        with pytest.raises(OutsideError):
+            fit(name, mixed(300), **terms)
+    resumed = fit(name, mixed(300), **terms)
 
+    # a step is told before it is kept; what takes seconds keeps nothing
+    assert told[:6] == [1, 1, 2, 3, 4, 1 if checkpoint.saved is None else 4]
     assert save(resumed.state()[0]) == save(whole.state()[0])
     assert draws(resumed) == draws(whole)
     assert (resumed.fitted.steps, resumed.fitted.cut) == (whole.fitted.steps, whole.fitted.cut)
+    assert resumed.fitted.history == whole.fitted.history
 
 
 @every_model
@@ -261,9 +274,9 @@ def test_a_density_passes_over_what_is_unknown(learned):
     x = mixed(600, seed=5)
     codes = x.codes.clone()
     codes[:, 3] = UNKNOWN
-    blank = Encoded(torch.full((2, 4), UNKNOWN), torch.full((2, 1), torch.nan))
+    blank = Encoded(torch.full((400, 4), UNKNOWN), torch.full((400, 1), torch.nan))
 
     without = learned.log_prob(Encoded(codes, x.values))
 
     assert without.mean() > learned.log_prob(x).mean() + 0.5  # the rank has an entropy of log 4 given the word
-    assert bool((learned.log_prob(blank).abs() < 0.5).all())  # nothing known is certain; a bound lies a little below
+    assert abs(float(learned.log_prob(blank).mean())) < 0.1  # nothing known is certain; a bound's draws are noise

@@ -1,11 +1,8 @@
-"""Laws of sequential trees: their density, their draws, their state, their honesty; and planted truths."""
-
-import json
+"""Laws of sequential trees: their density, their draws, their honesty; and planted truths."""
 
 import pytest
 import torch
 
-from data_contracts import ModelError
 from models.encoding import UNKNOWN, Encoded, Span
 from models.life import Terms
 from models.trees import Trees
@@ -39,10 +36,6 @@ def coded(*columns):
     return Encoded(codes, torch.zeros(len(codes), 0)), spans
 
 
-def same(one, two):
-    return torch.equal(one.codes, two.codes) and torch.equal(one.values.nan_to_num(9), two.values.nan_to_num(9))
-
-
 @pytest.fixture(scope="module")
 def model():
     return fitted(rows())
@@ -72,14 +65,6 @@ def test_the_draws_follow_the_density(model):
     assert float(model.log_prob(drawn).mean()) == pytest.approx(float(model.log_prob(rows(seed=9)).mean()), abs=0.15)
 
 
-def test_each_draw_is_a_row_of_the_encoding(model):
-    drawn = model.sample(5_000, generator=seeded())
-    sizes = torch.tensor([span.size for span in SPANS])
-
-    assert ((drawn.codes >= 0) & (drawn.codes < sizes)).all()
-    assert torch.equal(drawn.values[:, 0].isnan(), drawn.codes[:, 2] == 1)
-
-
 def test_draws_hold_the_extremes_and_nothing_beyond(model):
     known = rows().values
     drawn = model.sample(len(known), generator=seeded()).values
@@ -87,23 +72,6 @@ def test_draws_hold_the_extremes_and_nothing_beyond(model):
 
     assert drawn.min() == known.min()
     assert drawn.max() == known.max()
-
-
-def test_the_state_holds_the_whole_model(model):
-    tensors, config = model.state()
-    again = Trees.from_state(tensors, json.loads(json.dumps(config, allow_nan=False)))
-
-    assert same(model.sample(200, generator=seeded()), again.sample(200, generator=seeded()))
-    assert torch.equal(model.log_prob(rows()), again.log_prob(rows()))
-
-
-def test_equal_inputs_give_equal_bytes_and_other_seeds_give_others():
-    x = rows(1_000)
-    first, second = fitted(x).state()[0], fitted(x).state()[0]
-    model = fitted(x)
-
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert not same(model.sample(100, generator=seeded(3)), model.sample(100, generator=seeded(4)))
 
 
 def test_steps_are_columns_and_those_cut_off_keep_their_frequencies():
@@ -127,12 +95,6 @@ def test_rows_learned_from_are_hardly_more_likely_than_others(model):
     gap = model.log_prob(rows()).mean() - model.log_prob(rows(seed=7)).mean()
 
     assert float(gap) < 0.1  # nats a row
-
-
-def test_unknown_cells_are_passed_over(model):
-    blank = Encoded(torch.full((2, 4), UNKNOWN), torch.full((2, 1), torch.nan))
-
-    assert model.log_prob(blank).tolist() == [0.0, 0.0]
 
 
 def test_columns_that_say_nothing_of_each_other_stay_with_their_frequencies():
@@ -182,7 +144,7 @@ def test_very_many_codes_share_tokens():
     assert model.log_prob(x).isfinite().all()
 
 
-@pytest.mark.parametrize("count", [1, 2, 10, 250])
+@pytest.mark.parametrize("count", [2, 250])
 def test_few_rows_are_enough_to_begin_with(count):
     x = rows(count)
     model = fitted(x)
@@ -196,10 +158,3 @@ def test_a_column_without_any_value_works():
     drawn = fitted(x, (Span("a", 0, 2, 0, 0), Span("b", 1, 2, 1, 0))).sample(50, generator=seeded())
 
     assert drawn.values.isnan().all()
-
-
-def test_no_rows_cannot_be_learned_and_nothing_can_be_drawn_before():
-    with pytest.raises(ModelError, match="there are none"):
-        fitted(rows(1)[:0])
-    with pytest.raises(ModelError, match="Call fit first"):
-        Trees().sample(1, generator=seeded())

@@ -1,13 +1,11 @@
-"""Laws of the variational autoencoder: its bound, its draws, its codes, its state; and planted truths it recovers."""
+"""Laws of the variational autoencoder: its bound, its codes; and planted truths it recovers."""
 
-import json
 import math
 from dataclasses import replace
 
 import pytest
 import torch
 
-from data_contracts import ModelError
 from models.encoding import UNKNOWN, Encoded, Span
 from models.latent.fitting import PLAN
 from models.latent.networks import Rows
@@ -46,23 +44,14 @@ def fitted(x, spans=SPANS, *, plan=QUICK, seed=1, **limits):
     return VariationalAutoencoder(plan).fit(x, spans, generator=seeded(seed), terms=Terms(**limits))
 
 
-def same(one, two):
-    return torch.equal(one.codes, two.codes) and torch.equal(one.values.nan_to_num(9), two.values.nan_to_num(9))
-
-
-def same_state(one, two):
-    first, second = one.state()[0], two.state()[0]
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+@pytest.fixture(scope="module")
+def longer():
+    return fitted(rows(), plan=LONGER)
 
 
 @pytest.fixture(scope="module")
 def model():
     return fitted(rows())
-
-
-@pytest.fixture(scope="module")
-def longer():
-    return fitted(rows(), plan=LONGER)
 
 
 def test_the_prior_integrates_to_one_and_is_drawn_from():
@@ -121,99 +110,12 @@ def test_the_bound_is_the_same_at_each_call_and_tightens_on_average(model):
     assert bounds[0] < bounds[1]
 
 
-def test_what_was_learned_tells_its_own_rows_from_shuffled_ones(longer):
-    x = rows(seed=5)
-    codes = x.codes.clone()
-    codes[:, 0] = codes[torch.randperm(len(x), generator=seeded()), 0]
-
-    assert longer.log_prob(x).mean() > longer.log_prob(Encoded(codes, x.values)).mean() + 0.5
-
-
-def test_equal_inputs_give_equal_bytes_and_other_seeds_give_others():
-    x = rows(600)
-    first, second = fitted(x), fitted(x)
-
-    assert same_state(first, second)
-    assert same(first.sample(100, generator=seeded(3)), second.sample(100, generator=seeded(3)))
-    assert not same(first.sample(100, generator=seeded(3)), first.sample(100, generator=seeded(4)))
-
-
-def test_the_steps_at_which_a_budget_cut_give_the_same_bytes_again():
-    x = rows(600)
-    cut = fitted(x, budget_seconds=1e-9)
-    again = fitted(x, steps=cut.fitted.steps)
-
-    assert cut.fitted.cut
-    assert again.fitted.steps == cut.fitted.steps == 1
-    assert same_state(cut, again)
-
-
-class InterruptedFitError(Exception):
-    """A fit was ended from outside."""
-
-
-class Memory:
-    """A checkpoint that ends the fit as soon as it has saved so many times."""
-
-    def __init__(self, saves):
-        self.left, self.state = saves, None
-
-    def load(self):
-        """Return what was saved last."""
-        return self.state
-
-    def save(self, state):
-        """Keep a state as JSON and tensors hold it."""
-        tensors, config = state
-        self.state, self.left = (tensors, json.loads(json.dumps(config))), self.left - 1
-        if not self.left:
-            raise InterruptedFitError
-
-
-@pytest.mark.parametrize("saves", [1, 2])
-def test_an_interrupted_fit_that_is_taken_up_again_ends_in_the_same_bytes(saves):
-    x, kept = rows(600), Memory(saves)
-    whole = fitted(x)
-    with pytest.raises(InterruptedFitError):
-        fitted(x, checkpoint=kept, checkpoint_seconds=0)
-    again = fitted(x, checkpoint=kept, checkpoint_seconds=0)
-
-    assert same_state(whole, again)
-    assert again.fitted.history == whole.fitted.history
-    assert not again.fitted.cut
-
-
-def test_the_number_of_threads_changes_nothing():
-    x, before = rows(300), torch.get_num_threads()
-    alone = fitted(x).log_prob(x)
-    try:
-        torch.set_num_threads(before + 1)
-        more = fitted(x).log_prob(x)
-        assert torch.get_num_threads() == before + 1
-    finally:
-        torch.set_num_threads(before)
-
-    assert torch.equal(alone, more)
-
-
-def test_the_state_holds_the_whole_model(model):
-    tensors, config = model.state()
-    again = VariationalAutoencoder.from_state(tensors, json.loads(json.dumps(config, allow_nan=False)))
-
-    assert same(model.sample(200, generator=seeded()), again.sample(200, generator=seeded()))
-    assert torch.equal(model.log_prob(rows()), again.log_prob(rows()))
-
-
-def test_each_draw_is_a_row_of_the_encoding_and_holds_the_extremes(model):
+def test_draws_hold_the_extremes(model):
     x = rows()
     drawn = model.sample(10_000, generator=seeded())
-    sizes = torch.tensor([span.size for span in SPANS])
     known, made = x.values[~x.values.isnan()], drawn.values[~drawn.values.isnan()]
 
-    assert ((drawn.codes >= 0) & (drawn.codes < sizes)).all()
-    assert torch.equal(drawn.values[:, 0].isnan(), drawn.codes[:, 2] == 1)
     assert (made.min(), made.max()) == (known.min(), known.max())
-    assert len(model.sample(0, generator=seeded())) == 0
 
 
 def test_rows_come_back_from_their_latent_codes(longer):
@@ -312,21 +214,6 @@ def test_very_many_codes_share_tokens_and_keep_their_frequencies():
 
     assert (drawn == 7).float().mean() == pytest.approx(0.5, abs=0.05)
     assert len(drawn.unique()) > 1_000
-
-
-def test_progress_is_told_after_each_pass():
-    told = []
-    model = fitted(rows(300), on_progress=told.append)
-
-    assert [step.done for step in told] == list(range(1, model.fitted.steps + 1))
-    assert all("held-in bound" in step.note and step.done <= step.planned for step in told)
-
-
-def test_no_rows_cannot_be_learned_and_nothing_can_be_drawn_before():
-    with pytest.raises(ModelError, match="there are none"):
-        fitted(rows(1)[:0])
-    with pytest.raises(ModelError, match="Call fit first"):
-        VariationalAutoencoder().sample(1, generator=seeded())
 
 
 def test_half_precision_changes_the_bound_little(monkeypatch):

@@ -14,9 +14,11 @@ from data_contracts.arrow import arrow_schema
 from data_contracts.conditions import EVERY
 from data_contracts.selecting import select as asked
 from models import MODELS
-from models.encoding import Encoded
+from models.auto import Auto
+from models.encoding import Encoded, Encoder
+from models.gmm import GaussianMixture
 from models.life import Fitted, Guided
-from tasks.generate import generate
+from tasks.generate import _drawing, generate
 from tasks.parquet import write_parquet
 from tasks.reports.words import SCORES
 from tasks.score import score
@@ -108,6 +110,15 @@ def made(trained, tmp_path, *, rows, where=(), shares=(), seed=2):
 def test_the_models_can_be_led_and_the_resampler_cannot():
     assert {name for name, model in MODELS.items() if issubclass(model, Guided)} >= {"gmm", "autoregressive"}
     assert not isinstance(Resampler(), Guided)
+
+
+def test_a_contest_is_led_as_its_winner_is():
+    contest, encoder = Auto(), Encoder.fit(CONTRACT.columns, real_table().to_batches())
+    contest.winner = GaussianMixture()
+
+    draw, *_ = _drawing(contest, encoder, asked(CONTRACT, where=["paid>=110"]).where)
+
+    assert draw.func == contest.winner.sample_where
 
 
 def test_only_rows_that_meet_the_conditions_are_made_with_the_right_distribution(trained, tmp_path):
