@@ -151,7 +151,7 @@ class _Tape(TorchFunctionMode):
         return output
 
     def _note(self, parameter: Tensor | None, use: _Use) -> None:
-        if id(parameter) in self.looked_for:
+        if parameter is not None and id(parameter) in self.looked_for:
             assert use.output.dim() == 2 and id(parameter) not in self.uses, "a parameter is used once, by (n, ·) rows"  # noqa: PLR2004, PT018, S101
             assert use.mask is None or use.mask.shape == parameter.shape, "a mask has the shape of its weight"  # noqa: S101
             self.uses[id(parameter)] = use

@@ -79,7 +79,8 @@ def test_gradients_of_rows_are_those_of_one_row_after_the_other():
 def test_gradients_of_rows_by_masked_weights_are_those_of_one_row_after_the_other():
     model = VariationalAutoencoder(QUICK_VAE, BRIEF)
     model._descent(rows(40), SPANS, privacy=PROMISE, generator=seeded())  # noqa: SLF001
-    net, table, noise = model.model, Rows.of(model.model.axes, rows(9), half=False), torch.randn(9, 3, generator=seeded())
+    net, noise = model.model, torch.randn(9, 3, generator=seeded())
+    table = Rows.of(net.axes, rows(9), half=False)
     parameters = list(net.parameters())
 
     found = PerRow.of(lambda: net.losses(table, noise), parameters)
