@@ -31,5 +31,5 @@ MODELS: dict[str, type[Model]] = {
 }
 """The models by the name that contracts and the command line use."""
 
-PRIVATE = ("autoregressive",)
+PRIVATE = ("vae", "autoregressive")
 """The models that can be trained under differential privacy."""

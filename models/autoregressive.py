@@ -37,7 +37,7 @@ from models.chain.conditional import Conditional
 from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
 from models.chain.guard import leak
-from models.chain.private import DISCREET, Discreet, PrivatePlan, noisy_rows
+from models.chain.private import DISCREET, descent
 from models.columns import (
     Axis,
     Head,
@@ -51,7 +51,7 @@ from models.columns import (
 )
 from models.encoding import UNKNOWN, Allowed, Encoded, Span
 from models.life import FREELY, Course, Fitted, State, Terms
-from models.privacy import Privacy
+from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
 from models.processors import half_is_fast, together
 from models.states import part, prefixed
 
@@ -132,10 +132,12 @@ class Autoregressive:
             chain.take_up(left)
         while not chain.done:
             chain.pass_over()
-            if not course.passed(math.nan, f"noise {chain.noise:.2f} of a row's share"):  # a loss would tell of rows
+            if not course.passed(math.nan, chain.note):
                 break
             course.keep(chain.state)
         chain.settle()
+        for network in self._learned.networks:
+            network.cpu()
         self._learned.calibrate(rows=len(x), generator=generator, extremes=False)  # by noisy counts, and draws
         self.fitted = course.ended(cut=not chain.done, epsilon=chain.spent)
         return self
@@ -310,10 +312,10 @@ class Autoregressive:
             if not network.axis.constant
         ]
 
-    def _discreet(self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator) -> Discreet:
+    def _discreet(self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator) -> Descent:
         """Make the chain from noisy counts, and return what learns its columns that are not constant."""
         self.plan = replace(self.plan, hidden=self.private.hidden)
-        counts = noisy_rows(x, spans, privacy=privacy, generator=generator)
+        counts = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
         axes = [axis_by(span, rows, *_counts(self.plan, span)) for span, rows in zip(spans, counts, strict=True)]
         x = x[: max(1, self.plan.feature_cells // widths(axes)[-1])]
         features = features_of(axes, x, half=False)
@@ -322,7 +324,7 @@ class Autoregressive:
         networks = _networks(axes, log_shares, plan=self.plan, generator=generator)
         self.chain = Chain(networks, half_is_fast() or x.codes.is_cuda)
         learning = [place for place, axis in enumerate(axes) if not axis.constant]
-        return Discreet(
+        return descent(
             [networks[place].to(x.codes.device) for place in learning],
             [tables[place] for place in learning],
             privacy=privacy,

@@ -20,18 +20,20 @@ How it fails, and what is done about it:
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Self, final
 
 import torch
 from torch import Tensor
 
 from data_contracts import ModelError
-from models.columns import Axis, Head, axis_of, edged, features_of, frequencies, widths
+from models.columns import Axis, Head, axis_by, axis_of, edged, features_of, frequencies, shares_by, widths
 from models.encoding import Encoded, Span
 from models.latent.fitting import PLAN, Learner, Plan
 from models.latent.networks import Autoencoder, Rows, Size
+from models.latent.private import DISCREET, descent
 from models.life import FREELY, Course, Fitted, State, Terms
+from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
 from models.processors import half_is_fast, one_thread, together
 from models.states import part
 
@@ -49,10 +51,11 @@ class VariationalAutoencoder:
 
     Args:
         plan: what is trained and how long.
+        private: the same under differential privacy.
     """
 
-    def __init__(self, plan: Plan = PLAN) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan = PLAN, private: PrivatePlan = DISCREET) -> None:
+        self.plan, self.private = plan, private
         self.model: Autoencoder | None = None
         self.half = False
         self.fitted = Fitted()
@@ -76,6 +79,8 @@ class VariationalAutoencoder:
         Raises:
             ModelError: there are no rows, or the bound is not finite.
         """
+        if terms.privacy is not None:
+            return self._fit_privately(x, spans, privacy=terms.privacy, generator=generator, terms=terms)
         with one_thread():
             learner = self._learner(x, spans, generator=generator)
             course, state = Course.begin(terms, planned=self.plan.passes_over(len(learner.rows)))
@@ -89,6 +94,25 @@ class VariationalAutoencoder:
             learner.settle()
         self._find_edges(len(x), generator=generator)
         self.fitted = course.ended(cut=not learner.done)
+        return self
+
+    def _fit_privately(
+        self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator, terms: Terms
+    ) -> Self:
+        """Learn (N,) rows of which none is told more than the promise allows; a step is a pass over them."""
+        with one_thread():
+            learner = self._descent(x, spans, privacy=privacy, generator=generator)
+            course, left = Course.begin(terms, planned=self.private.passes)
+            if left is not None:
+                learner.take_up(left)
+            while not learner.done:
+                learner.pass_over()
+                if not course.passed(math.nan, learner.note):
+                    break
+                course.keep(learner.state)
+            learner.settle()
+        self._learned.cpu()
+        self.fitted = course.ended(cut=not learner.done, epsilon=learner.spent)
         return self
 
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
@@ -198,8 +222,7 @@ class VariationalAutoencoder:
         Raises:
             ModelError: there are no rows.
         """
-        if not len(x):
-            raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        _require_rows(x)
         device = x.codes.device
         self.half = half_is_fast() or x.codes.is_cuda
         axes = [axis_of(span, x, *_counts(self.plan, span)) for span in spans]
@@ -212,8 +235,36 @@ class VariationalAutoencoder:
         seed = int(torch.randint(2**62, (1,), generator=generator))
         return Learner(self.model, rows, plan=self.plan, seed=seed, half=self.half)
 
+    def _descent(self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator) -> Descent:
+        """Make the networks from noisy counts, and return what learns them.
+
+        Raises:
+            ModelError: there are no rows.
+        """
+        _require_rows(x)
+        device, hidden = x.codes.device, self.private.hidden
+        self.half, self.plan = half_is_fast() or x.codes.is_cuda, replace(self.plan, hidden=(hidden, hidden))
+        counts = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
+        axes = [axis_by(span, rows, *_counts(self.plan, span)) for span, rows in zip(spans, counts, strict=True)]
+        x = x[: max(1, self.plan.feature_cells // widths(axes)[-1])]
+        shares = [shares_by(axis, rows) for axis, rows in zip(axes, counts, strict=True)]
+        size = self.plan.size(len(x), len(spans))
+        self.model = Autoencoder(axes, size=size, log_shares=shares, generator=generator).to(device)
+        rows = Rows.of(axes, x, half=False)
+        return descent(self.model, rows, privacy=privacy, plan=self.private, generator=generator)
+
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors
+
+
+def _require_rows(x: Encoded) -> None:
+    """Refuse to learn nothing.
+
+    Raises:
+        ModelError: there are no rows.
+    """
+    if not len(x):
+        raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
 
 
 def _counts(plan: Plan, span: Span) -> tuple[int, int, int]:

@@ -9,18 +9,27 @@ import pytest
 import torch
 from test_autoregressive import QUICK, SPANS, rows, same, seeded
 from test_resume import Interrupted, Memory, same_state
+from test_vae import QUICK as QUICK_VAE
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from data_contracts import Column, ModelError
+from models import PRIVATE
 from models.autoregressive import Autoregressive
-from models.chain.private import DISCREET, Discreet
-from models.encoding import Encoder
+from models.encoding import Encoded, Encoder
+from models.latent.networks import Autoencoder, Rows
 from models.life import Terms
-from models.privacy import PerRow, Privacy, noisy_gradient, nonnegative
+from models.privacy import PerRow, Privacy, PrivatePlan, noisy_gradient, nonnegative
+from models.vae import VariationalAutoencoder
 
-BRIEF = replace(DISCREET, passes=3, batches=4, hidden=16)
+BRIEF = PrivatePlan(passes=3, batches=4, hidden=16)
 PROMISE = Privacy(3.0, 1e-4)
+MADE = {
+    "autoregressive": lambda private: Autoregressive(QUICK, private),
+    "vae": lambda private: VariationalAutoencoder(QUICK_VAE, private),
+}
+
+every_model = pytest.mark.parametrize("name", PRIVATE)
 
 
 def network():
@@ -46,9 +55,16 @@ def flat(gradients):
     return torch.cat([one.flatten() for one in gradients])
 
 
-def fitted(x, *, seed=1, privacy=PROMISE, private=BRIEF, **terms):
+def fitted(name, x, *, seed=1, privacy=PROMISE, private=BRIEF, **terms):
     terms = Terms(privacy=privacy, checkpoint_seconds=0, **terms)
-    return Autoregressive(QUICK, private).fit(x, SPANS, generator=seeded(seed), terms=terms)
+    return MADE[name](private).fit(x, SPANS, generator=seeded(seed), terms=terms)
+
+
+def learner(name, x):
+    """Return what learns the rows step by step."""
+    model = MADE[name](BRIEF)
+    begin = {"autoregressive": "_discreet", "vae": "_descent"}[name]
+    return getattr(model, begin)(x, SPANS, privacy=PROMISE, generator=seeded())
 
 
 def test_gradients_of_rows_are_those_of_one_row_after_the_other():
@@ -58,6 +74,22 @@ def test_gradients_of_rows_are_those_of_one_row_after_the_other():
 
     torch.testing.assert_close(found.squares, expected.square().sum(1))
     torch.testing.assert_close(flat(found.summed(torch.ones(len(x)))), expected.sum(0))
+
+
+def test_gradients_of_rows_by_masked_weights_are_those_of_one_row_after_the_other():
+    model = VariationalAutoencoder(QUICK_VAE, BRIEF)
+    model._descent(rows(40), SPANS, privacy=PROMISE, generator=seeded())  # noqa: SLF001
+    net, noise = model.model, torch.randn(9, 3, generator=seeded())
+    table = Rows.of(net.axes, rows(9), half=False)
+    parameters = list(net.parameters())
+
+    found = PerRow.of(lambda: net.losses(table, noise), parameters)
+    each = [torch.autograd.grad(one, parameters, retain_graph=True) for one in net.losses(table, noise)]
+    expected = torch.stack([flat(one) for one in each])
+
+    assert isinstance(net, Autoencoder)
+    torch.testing.assert_close(found.squares, expected.square().sum(1), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(flat(found.summed(torch.ones(9))), expected.sum(0), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("bound", [1e-3, 0.3, 1e3])
@@ -142,41 +174,59 @@ def test_counts_without_negative_ones_keep_their_total():
     assert counts[0] - counts[2] == pytest.approx(5)
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_gives_others():
-    first, second, other = (fitted(rows(400), seed=seed) for seed in (1, 1, 2))
+@every_model
+def test_the_same_seed_gives_the_same_bytes_and_another_gives_others(name):
+    first, second, other = (fitted(name, rows(400), seed=seed) for seed in (1, 1, 2))
 
     assert same_state(first, second)
     assert same(first.sample(50, generator=seeded()), second.sample(50, generator=seeded()))
     assert not same_state(first, other)
 
 
-def test_a_private_fit_tells_what_it_spent_and_no_loss():
+@every_model
+def test_a_private_fit_tells_what_it_spent_and_no_loss(name):
     told = []
-    model = fitted(rows(400), on_progress=told.append)
+    model = fitted(name, rows(400), on_progress=told.append)
 
     assert 0.9 * PROMISE.epsilon < model.fitted.epsilon <= PROMISE.epsilon
     assert (model.fitted.steps, model.fitted.cut) == (3, False)
     assert all(math.isnan(step.loss) for step in told)
 
 
-def test_a_private_fit_that_is_cut_spends_less():
-    assert fitted(rows(400), steps=1).fitted.epsilon < fitted(rows(400)).fitted.epsilon
+@every_model
+def test_a_private_fit_that_is_cut_spends_less(name):
+    assert fitted(name, rows(400), steps=1).fitted.epsilon < fitted(name, rows(400)).fitted.epsilon
 
 
-def test_a_private_fit_that_was_interrupted_ends_in_the_same_bytes():
+@every_model
+def test_a_private_fit_that_was_interrupted_ends_in_the_same_bytes(name):
     checkpoint = Memory(2)
 
     with pytest.raises(Interrupted):
-        fitted(rows(400), checkpoint=checkpoint)
+        fitted(name, rows(400), checkpoint=checkpoint)
 
-    assert same_state(fitted(rows(400), checkpoint=checkpoint), fitted(rows(400)))
+    assert same_state(fitted(name, rows(400), checkpoint=checkpoint), fitted(name, rows(400)))
 
 
-def test_relations_are_learned_where_rows_are_many():
-    """Planted: the number is 1 for the last word, else -1; under a large epsilon the chain finds it."""
-    x = rows(4_000)
-    plan = replace(DISCREET, hidden=8, passes=5, batches=8, rate=4e-2, average=10)
-    drawn = fitted(x, privacy=Privacy(8.0, 1e-5), private=plan).sample(4_000, generator=seeded())
+@every_model
+def test_a_row_beyond_all_others_does_not_show_in_what_is_kept_of_the_columns(name):
+    x = rows(400)
+    values = x.values.clone()
+    values[(~values[:, 0].isnan()).nonzero()[0]] = 50.0
+
+    kept, other = fitted(name, x), fitted(name, Encoded(x.codes, values))
+
+    assert kept.state()[1] == other.state()[1]
+    assert float(other.sample(2_000, generator=seeded()).values.nan_to_num(0.0).abs().max()) < 5
+
+
+@every_model
+def test_relations_are_learned_where_rows_are_many(name):
+    """Planted: the number is 1 for the last word, else -1; under a large epsilon the model finds it."""
+    plan = PrivatePlan(hidden=8, passes=5, batches=8, rate=4e-2, average=10)
+    if name == "vae":  # what one column says of another passes through latent codes, which take longer
+        plan = replace(plan, hidden=16, passes=20)
+    drawn = fitted(name, rows(4_000), privacy=Privacy(8.0, 1e-5), private=plan).sample(4_000, generator=seeded())
     known = drawn.codes[:, 2] == 0
     last = drawn.codes[:, 0] == 2
 
@@ -185,14 +235,25 @@ def test_relations_are_learned_where_rows_are_many():
     assert means[0] - means[1] > 1.2  # of 2
 
 
-def test_the_step_of_all_columns_is_one_step():
-    """One noise on one joint gradient: the privacy of C columns is that of one."""
-    x = rows(400)
-    model = Autoregressive(QUICK, BRIEF)
-    chain = model._discreet(x, SPANS, privacy=PROMISE, generator=seeded())  # noqa: SLF001
+@every_model
+def test_the_step_of_all_networks_is_one_step(name):
+    """One noise on one joint gradient: the privacy of many networks is that of one."""
+    chain = learner(name, rows(400))
 
-    assert isinstance(chain, Discreet)
-    assert chain.noise == PROMISE.steps_noise(1 / BRIEF.batches, BRIEF.passes * BRIEF.batches)
+    assert chain.noise == PROMISE.steps_noise(1 / BRIEF.batches, BRIEF.steps)
+
+
+@every_model
+@pytest.mark.parametrize("bound", [1e-3, 1e9])
+def test_a_row_moves_a_step_by_its_gradient_in_all_networks_or_the_bound(name, bound):
+    chain = learner(name, rows(400))
+    parts = chain.gradients(torch.tensor([7]))
+
+    moved = flat(noisy_gradient(parts, bound=bound, noise=0.0, rows=1.0, generator=seeded()))
+    whole = flat([one for part in parts for one in part.summed(torch.ones(1))])
+
+    assert len(moved) == sum(one.numel() for one in chain.parameters)
+    assert float(moved.norm()) == pytest.approx(min(bound, float(whole.norm())), rel=1e-4)
 
 
 COLUMNS = (

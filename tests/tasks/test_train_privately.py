@@ -100,7 +100,7 @@ def test_noise_repeats_within_a_run_and_in_no_other(tmp_path):
 @pytest.mark.parametrize(
     ("contract", "model", "epsilon", "message"),
     [
-        (PRIVATE, "gmm", 1.0, r"'gmm' may\. Choose one of: autoregressive"),
+        (PRIVATE, "gmm", 1.0, r"'gmm' may\. Choose one of: vae, autoregressive"),
         (PRIVATE, "autoregressive", 0.0, "epsilon is at least 0.1"),
         (CONTRACT, "autoregressive", 1.0, "'city_lies_in_country' is learned from the rows. List them"),
         (
