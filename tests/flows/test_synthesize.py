@@ -15,7 +15,7 @@ from data_contracts.errors import ReleaseError
 from flows.cli import main
 from tasks.verify import locate, verify
 
-QUICK = ["--steps", "15"]
+QUICK = ["--steps", "4"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_the_manifest_says_how_to_make_it_again(released, contract):
 
     assert manifest["contract"] == {"id": "adult", "version": odcs.load(odcs.find("adult")).version}
     assert manifest["model"]["name"] == contract.model == "auto"
-    assert manifest["model"]["steps"] == 15
+    assert manifest["model"]["steps"] == 4
     assert manifest["privacy"] is None
     assert manifest["source"]["rows"] == manifest["rows"] == 1500
     assert manifest["split"] == {"train": 1350, "holdout": 150}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from interruptions import Interrupted, Memory, same_state
 
 from models.auto import Auto
 from models.encoding import Encoded, Span
@@ -21,10 +22,6 @@ def rows(count=150, *, seed=0):
     word = torch.randint(3, (count, 1), generator=seeded(seed))
     number = word.float() - 1 + 0.4 * torch.randn(count, 1, generator=seeded(seed + 1))
     return Encoded(torch.cat([word, torch.zeros_like(word)], 1), number)
-
-
-def same(one, two):
-    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
 
 
 @pytest.fixture(scope="module")
@@ -61,31 +58,12 @@ def test_what_the_budget_did_not_reach_is_recorded_and_the_steps_give_the_same_b
     assert cut.fitted.cut
     assert [entry.evidence is None for entry in cut.contest] == [False] + [True] * (len(cut.contest) - 1)
     assert "did not begin" in str(cut.contest[-1])
-    assert same(cut.state()[0], again.state()[0])
+    assert all(map(torch.equal, *(one.state()[0].values() for one in (cut, again))))
 
 
 def test_progress_counts_on_from_one_candidate_to_the_next(model, told):
     assert [step.done for step in told] == list(range(1, model.fitted.steps + 1))
     assert {step.note.partition(":")[0] for step in told} == set(model.candidates)
-
-
-class Interrupted(Exception):  # noqa: N818 - what happened, not what is wrong
-    """As a kill would end the fit."""
-
-
-class Memory:
-    """Keeps what a disk would, and nothing that the fit still changes."""
-
-    state = None
-
-    def load(self):
-        """Return what was saved last."""
-        return self.state
-
-    def save(self, state):
-        """Keep a state."""
-        tensors, config = state
-        self.state = {name: tensor.clone() for name, tensor in tensors.items()}, json.loads(json.dumps(config))
 
 
 def test_a_contest_interrupted_in_its_second_heat_ends_in_the_same_bytes():
@@ -108,7 +86,7 @@ def test_a_contest_interrupted_in_its_second_heat_ends_in_the_same_bytes():
 
     assert again.fitted.history == whole.fitted.history
     assert again.contest == whole.contest
-    assert same(again.state()[0], whole.state()[0])
+    assert same_state(again, whole)
 
 
 def test_trees_tell_shuffled_rows_from_real_ones_but_not_real_ones_from_their_like():

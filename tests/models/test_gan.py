@@ -1,11 +1,11 @@
 """Laws of the adversarial networks: losses, draws, refining; and planted truths that they recover."""
 
-import json
 import math
 from dataclasses import replace
 
 import pytest
 import torch
+from interruptions import Interrupted, Memory, same_state
 
 from data_contracts import ModelError
 from models.adversarial.conditions import conditions_of
@@ -60,11 +60,6 @@ def words(*codes):
 
 def fitted(x, spans=SPANS, *, plan=QUICK, seed=1, **limits):
     return Gan(plan).fit(x, spans, generator=seeded(seed), terms=Terms(**limits))
-
-
-def equal_states(one, two):
-    first, second = one.state()[0], two.state()[0]
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 @pytest.fixture(scope="module")
@@ -158,36 +153,13 @@ def test_gradients_reach_every_parameter():
             assert not torch.equal(tensor, after[name]), name
 
 
-class Interrupted(Exception):  # noqa: N818 - it is no error of ours
-    """The process ends."""
-
-
-class Memory:
-    """A checkpoint in memory that ends the process after so many saves."""
-
-    def __init__(self, saves):
-        self.saves, self.state = saves, None
-
-    def load(self):
-        """Return what was saved last."""
-        return self.state
-
-    def save(self, state):
-        """Keep a state, as JSON where it is no tensor."""
-        tensors, config = state
-        self.state = ({name: one.clone() for name, one in tensors.items()}, json.loads(json.dumps(config)))
-        self.saves -= 1
-        if not self.saves:
-            raise Interrupted
-
-
 def test_a_fit_interrupted_while_refining_ends_in_the_same_bytes(model):
     memory = Memory(3)
     with pytest.raises(Interrupted):
         fitted(rows(), checkpoint=memory, checkpoint_seconds=0)
     again = fitted(rows(), checkpoint=memory, checkpoint_seconds=0)
 
-    assert equal_states(again, model)
+    assert same_state(again, model)
     assert again.fitted.steps == model.fitted.steps
     assert again.fitted.history == model.fitted.history
 

@@ -156,6 +156,7 @@ TRUTHS = {
         total,
         total_errors,
         {"median": 0.2, "correlation": 0.04},  # the noise's own median is 0.07, the sum's spread 1.4
+        weaker={"trees": {"median": 0.5, "correlation": 0.12}},  # a leaf is a staircase, as fine as its rows allow
     ),
     "clusters": Truth(
         [Column(name=name, kind="number", decimals=3) for name in "xy"] + [Column(name="which", kind="category")],
@@ -177,21 +178,29 @@ TRUTHS = {
         tail_errors,
         {"50.0%": 0.1, "90.0%": 0.15, "95.0%": 0.25, "99.0%": 0.3, "99.9%": 0.7, "by group": 0.3, "extremes": 0},
         # of the outer 30 rows a fifth is the extreme itself, and Gaussians that reach beyond it end there: up to 1 %
-        weaker={"autoregressive": {"99.0%": 2.0, "99.9%": 2.5}},
+        weaker={
+            "autoregressive": {"99.0%": 0.5, "99.9%": 2.5},
+            **{name: {"99.9%": 2.5} for name in ("trees", "vae", "gan")},
+        },
     ),
     "nulls by another column and by the value": Truth(
         [Column(name="age", kind="integer"), Column(name="income", kind="number")],
         missing,
         missing_errors,
         {"old": 0.05, "young": 0.04, "mean of the old": 0.15, "high and young": 0.04},
-        # a few components cut a column of ranks into few pieces, and age 60 lies inside one
-        weaker={"gmm": {"mean of the old": 0.25}},
+        # a few components cut a column of ranks into few pieces, and age 60 lies inside one; a latent code blurs it
+        weaker={"gmm": {"mean of the old": 0.25}, "vae": {"mean of the old": 0.4}},
     ),
 }
 
 
+# 5 and 20 seconds of CPU for each truth: what they find is in their own tests too, by smaller plans
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("vae", "gan")]
+QUICK = [name for name in MODELS if name not in ("vae", "gan", "auto")]  # auto keeps one of these
+
+
 @pytest.mark.parametrize("truth", TRUTHS)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*QUICK, *LONG])
 def test_what_was_planted_is_found(name, truth):
     planted = TRUTHS[truth]
     real = pd.DataFrame(planted.make(np.random.default_rng(0)))
@@ -228,7 +237,7 @@ SHAPES = {
 
 
 @pytest.mark.parametrize(("columns", "make"), SHAPES.values(), ids=SHAPES)
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*QUICK, *LONG])
 def test_odd_tables_work(name, columns, make):
     rng = np.random.default_rng(5)
     values = {column.name: make(rng, column) for column in columns}

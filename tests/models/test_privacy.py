@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from interruptions import Interrupted, Memory, same_state
 from test_autoregressive import QUICK, SPANS, rows, same, seeded
-from test_resume import Interrupted, Memory, same_state
 from test_vae import QUICK as QUICK_VAE
 from torch import nn
 from torch.nn.functional import cross_entropy
