@@ -20,7 +20,7 @@ How it fails, and what is done about it:
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Self, final
 
 import torch
@@ -31,7 +31,7 @@ from models.columns import Axis, Head, axis_by, axis_of, edged, features_of, fre
 from models.encoding import Encoded, Span
 from models.latent.fitting import PLAN, Learner, Plan
 from models.latent.networks import Autoencoder, Rows, Size
-from models.latent.private import DISCREET, descent
+from models.latent.private import DISCREET, descent, smaller
 from models.life import FREELY, Course, Fitted, State, Terms
 from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
 from models.processors import half_is_fast, one_thread, together
@@ -242,16 +242,16 @@ class VariationalAutoencoder:
             ModelError: there are no rows.
         """
         _require_rows(x)
-        device, hidden = x.codes.device, self.private.hidden
-        self.half, self.plan = half_is_fast() or x.codes.is_cuda, replace(self.plan, hidden=(hidden, hidden))
+        device, plan = x.codes.device, smaller(self.plan, hidden=self.private.hidden)
+        self.half, self.plan = half_is_fast() or x.codes.is_cuda, plan
         counts = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
-        axes = [axis_by(span, rows, *_counts(self.plan, span)) for span, rows in zip(spans, counts, strict=True)]
-        x = x[: max(1, self.plan.feature_cells // widths(axes)[-1])]
+        axes = [axis_by(span, rows, *_counts(plan, span)) for span, rows in zip(spans, counts, strict=True)]
+        x = x[: max(1, plan.feature_cells // widths(axes)[-1])]
         shares = [shares_by(axis, rows) for axis, rows in zip(axes, counts, strict=True)]
-        size = self.plan.size(len(x), len(spans))
+        size = plan.size(len(x), len(spans))
         self.model = Autoencoder(axes, size=size, log_shares=shares, generator=generator).to(device)
         rows = Rows.of(axes, x, half=False)
-        return descent(self.model, rows, privacy=privacy, plan=self.private, generator=generator)
+        return descent(self.model, rows, warm=plan.warm, privacy=privacy, plan=self.private, generator=generator)
 
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors
