@@ -23,7 +23,7 @@ from models.mixture.components import Components, Layout
 from models.mixture.sampling import Sampler
 
 ROWS = 6_000
-LONGER = replace(PLAN, hidden=32, bins=16, gaussians=4, passes=(15, 15), batches=16, rate=6e-3)
+LONGER = replace(PLAN, hidden=32, bins=16, gaussians=4, passes=(25, 25), batches=16, rate=6e-3)
 CONTRACT = Contract(
     id="planted",
     version="1.0.0",
