@@ -23,7 +23,7 @@ from models.autoregressive import Autoregressive
 from models.encoding import Encoded, Span
 from models.evidence import evidence
 from models.gmm import GaussianMixture
-from models.life import FREELY, Density, Fitted, Model, State, Step, Terms
+from models.life import FREELY, Density, Fitted, Model, State, Step, Terms, learned, require_rows
 from models.states import part, prefixed
 from models.trees import Trees
 
@@ -87,8 +87,7 @@ class Auto:
         Raises:
             ModelError: there are no rows, or a loss is not finite.
         """
-        if not len(x):
-            raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        require_rows(x)
         order = torch.randperm(len(x), generator=generator).to(x.codes.device)
         held = min(_MOST_JUDGED, math.ceil(len(x) * _JUDGED_SHARE)) if len(x) > 1 else 0
         judged, learned = x[order[:held] if held else order].to("cpu"), x[order[held:]]
@@ -140,9 +139,7 @@ class Auto:
         Raises:
             ModelError: there is none yet.
         """
-        if self.winner is None:
-            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
-        return self.winner
+        return learned(self.winner)
 
     def _decide(self, trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> None:
         """Keep the candidate that evidence prefers."""

@@ -50,7 +50,7 @@ from models.columns import (
     widths,
 )
 from models.encoding import UNKNOWN, Allowed, Encoded, Span
-from models.life import FREELY, Course, Fitted, State, Terms
+from models.life import FREELY, Course, Fitted, State, Terms, learned, require_rows
 from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
 from models.processors import half_is_fast, together
 from models.states import part, prefixed
@@ -125,7 +125,7 @@ class Autoregressive:
         self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator, terms: Terms
     ) -> Self:
         """Learn (N,) rows of which none is told more than the promise allows; a step is a pass over them."""
-        _require_rows(x)
+        require_rows(x)
         chain = self._discreet(x, spans, privacy=privacy, generator=generator)
         course, left = Course.begin(terms, planned=self.private.passes)
         if left is not None:
@@ -262,9 +262,7 @@ class Autoregressive:
 
     @property
     def _learned(self) -> Chain:
-        if self.chain is None:
-            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
-        return self.chain
+        return learned(self.chain)
 
     def _told(self, learners: Sequence[Learner], x: Encoded, *, passed: int, passes: int) -> str:
         """Try an attack on rows held in, if it is time for one; if it tells them apart let the learners wind down."""
@@ -289,7 +287,7 @@ class Autoregressive:
         Raises:
             ModelError: there are no rows.
         """
-        _require_rows(x)
+        require_rows(x)
         axes = [axis_of(span, x, *_counts(self.plan, span)) for span in spans]
         most = max(1, self.plan.feature_cells // widths(axes)[-1])
         x = x[torch.randperm(len(x), generator=generator)[:most].to(x.codes.device)]
@@ -334,16 +332,6 @@ class Autoregressive:
 
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors
-
-
-def _require_rows(x: Encoded) -> None:
-    """Refuse to learn nothing.
-
-    Raises:
-        ModelError: there are no rows.
-    """
-    if not len(x):
-        raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
 
 
 def _counts(plan: Plan, span: Span) -> tuple[int, int, int]:

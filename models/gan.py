@@ -27,14 +27,13 @@ from typing import TYPE_CHECKING, Any, Self, final
 import torch
 from torch import Tensor
 
-from data_contracts import ModelError
 from models.adversarial.drawing import Drawer, Source
 from models.adversarial.fitting import Rivals, networks
 from models.adversarial.layout import Layout, layout_of, steps_of
 from models.adversarial.table import PLAN, Plan, Table
 from models.columns import Axis
 from models.encoding import Encoded, Span
-from models.life import FREELY, Course, Fitted, State, Terms
+from models.life import FREELY, Course, Fitted, State, Terms, learned, require_rows
 from models.processors import half_is_fast, one_thread, together
 from models.states import part, prefixed
 
@@ -165,9 +164,7 @@ class Gan:
 
     @property
     def _learned(self) -> Drawer:
-        if self.drawer is None:
-            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
-        return self.drawer
+        return learned(self.drawer)
 
     def _begin(self, x: Encoded, spans: Sequence[Span], *, generator: torch.Generator) -> tuple[Table, list[Rivals]]:
         """Return what is learned from, and the members at their start.
@@ -175,8 +172,7 @@ class Gan:
         Raises:
             ModelError: there are no rows, or nothing is known of them.
         """
-        if not len(x):
-            raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        require_rows(x)
         x = x.to("cpu")[torch.randperm(len(x), generator=generator)]
         table = Table(layout_of(spans, x, self.plan.knots), x, self.plan)
         seeds = torch.randint(2**62, (self.plan.members,), generator=generator).tolist()

@@ -23,9 +23,8 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor
 
-from data_contracts import ModelError
 from models.encoding import Allowed, Encoded, Span
-from models.life import FREELY, Course, Fitted, Terms
+from models.life import FREELY, Course, Fitted, Terms, learned
 from models.mixture.components import Components, Layout, log_likelihood
 from models.mixture.fitting import PLAN, Plan, passes
 from models.mixture.grouping import Grouping
@@ -126,9 +125,7 @@ class GaussianMixture:
 
     @property
     def _learned(self) -> Components:
-        if self.components is None:
-            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
-        return self.components
+        return learned(self.components)
 
     @property
     def _sampler(self) -> Sampler:

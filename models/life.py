@@ -4,11 +4,12 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
+from data_contracts import ModelError
 from models.encoding import Allowed, Encoded, Span
 from models.privacy import Privacy
 
@@ -24,7 +25,11 @@ __all__ = [
     "State",
     "Step",
     "Terms",
+    "learned",
+    "require_rows",
 ]
+
+Part = TypeVar("Part")
 
 State = tuple[dict[str, Tensor], dict[str, Any]]
 """Tensors by name, and all the rest as JSON holds it."""
@@ -157,6 +162,27 @@ class Course:
     def ended(self, *, cut: bool, epsilon: float | None = None) -> Fitted:
         """Return how it went."""
         return Fitted(len(self.history), cut, self.seconds, tuple(self.history), epsilon)
+
+
+def require_rows(x: Encoded) -> None:
+    """Refuse to learn nothing.
+
+    Raises:
+        ModelError: there are no rows.
+    """
+    if not len(x):
+        raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+
+
+def learned(part: Part | None) -> Part:
+    """Return what a fit has left.
+
+    Raises:
+        ModelError: there was none.
+    """
+    if not part:
+        raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
+    return part
 
 
 class Model(Protocol):

@@ -23,13 +23,12 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor
 
-from data_contracts import ModelError
 from models.columns import Axis, axis_of, edged
 from models.encoding import Encoded, Span
 from models.forest.factor import Factor, Forest
 from models.forest.features import Reader
 from models.forest.growing import PLAN, Plan, Rows, grown, stump
-from models.life import FREELY, Course, Fitted, Terms
+from models.life import FREELY, Course, Fitted, Terms, learned, require_rows
 from models.processors import together
 from models.states import part
 
@@ -73,8 +72,7 @@ class Trees:
         Raises:
             ModelError: there are no rows.
         """
-        if not len(x):
-            raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+        require_rows(x)
         x = x.to("cpu")[torch.randperm(len(x), generator=generator)]
         axes = [axis_of(span, x, self.plan.bins if span.value is not None else 0, 0, 0) for span in spans]
         self.factors = [stump(axis, axis.target(x)[0]) for axis in axes]
@@ -144,8 +142,7 @@ class Trees:
 
     def _check(self) -> None:
         """Raise ModelError if nothing was learned."""
-        if not self.factors:
-            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
+        learned(self.factors)
 
     def _readers(self) -> list[Reader]:
         return [Reader.of(one.axis) for one in self.factors]

@@ -26,13 +26,12 @@ from typing import Any, Self, final
 import torch
 from torch import Tensor
 
-from data_contracts import ModelError
 from models.columns import Axis, Head, axis_by, axis_of, edged, features_of, frequencies, shares_by, widths
 from models.encoding import Encoded, Span
 from models.latent.fitting import PLAN, Learner, Plan
 from models.latent.networks import Autoencoder, Rows, Size
 from models.latent.private import DISCREET, descent, smaller
-from models.life import FREELY, Course, Fitted, State, Terms
+from models.life import FREELY, Course, Fitted, State, Terms, learned, require_rows
 from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
 from models.processors import half_is_fast, one_thread, together
 from models.states import part
@@ -192,9 +191,7 @@ class VariationalAutoencoder:
 
     @property
     def _learned(self) -> Autoencoder:
-        if self.model is None:
-            raise ModelError("a model is fitted before it is used", "this one is not", "Call fit first")
-        return self.model
+        return learned(self.model)
 
     def _log_weights(self, x: Encoded, samples: int) -> list[Tensor]:
         """Return, chunk by chunk, the (samples, n) log-weights p(x, z) / q(z|x) of rows, in float32."""
@@ -222,7 +219,7 @@ class VariationalAutoencoder:
         Raises:
             ModelError: there are no rows.
         """
-        _require_rows(x)
+        require_rows(x)
         device = x.codes.device
         self.half = half_is_fast() or x.codes.is_cuda
         axes = [axis_of(span, x, *_counts(self.plan, span)) for span in spans]
@@ -241,7 +238,7 @@ class VariationalAutoencoder:
         Raises:
             ModelError: there are no rows.
         """
-        _require_rows(x)
+        require_rows(x)
         device, plan = x.codes.device, smaller(self.plan, hidden=self.private.hidden)
         self.half, self.plan = half_is_fast() or x.codes.is_cuda, plan
         counts = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
@@ -255,16 +252,6 @@ class VariationalAutoencoder:
 
 
 _KEPT = ("token", "log_share", "rank")  # of an axis, as tensors
-
-
-def _require_rows(x: Encoded) -> None:
-    """Refuse to learn nothing.
-
-    Raises:
-        ModelError: there are no rows.
-    """
-    if not len(x):
-        raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
 
 
 def _counts(plan: Plan, span: Span) -> tuple[int, int, int]:

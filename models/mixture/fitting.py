@@ -9,6 +9,7 @@ from torch import Tensor
 
 from data_contracts import ModelError
 from models.encoding import Encoded
+from models.life import require_rows
 from models.mixture.components import Components, Layout, Shrinkage, expect, log_joint, log_likelihood, maximise
 
 __all__ = ["PLAN", "Pass", "Plan", "Size", "passes"]
@@ -94,8 +95,7 @@ def passes(x: Encoded, layout: Layout, *, plan: Plan, generator: torch.Generator
     Raises:
         ModelError: there are no rows, or the likelihood is not finite.
     """
-    if not len(x):
-        raise ModelError("a model learns from rows", "there are none", "Look at the source and at the split")
+    require_rows(x)
     order = torch.randperm(len(x), generator=generator)[: plan.judged_rows].to(x.codes.device)
     held = int(len(order) * plan.holdin)
     best, top = _Trial(_root(x, layout, members=plan.members), -math.inf, Size(1, 1), 0), -math.inf
