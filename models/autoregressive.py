@@ -245,7 +245,8 @@ class Autoregressive:
     @classmethod
     def from_state(cls, tensors: dict[str, Tensor], config: dict[str, Any]) -> Self:
         """Return the model that `state` described."""
-        plan = Plan(**{**config["plan"], "passes": tuple(config["plan"]["passes"])})
+        tuples = {name: tuple(config["plan"][name]) for name in ("passes", "guards")}
+        plan = Plan(**{**config["plan"], **tuples})
         axes = []
         for place, (span, edge) in enumerate(zip(config["spans"], config["edges"], strict=True)):
             token, log_share, rank = (tensors[f"{place}.{name}"] for name in _KEPT)
@@ -267,7 +268,7 @@ class Autoregressive:
     def _told(self, learners: Sequence[Learner], x: Encoded, *, passed: int, passes: int) -> str:
         """Try an attack on rows held in, if it is time for one; if it tells them apart let the learners wind down."""
         held = self.plan.held(len(x))
-        if held < _GUARDED_ROWS or passed % max(1, passes // (self.plan.guards + 1)):
+        if held < _GUARDED_ROWS or passed not in [round(share * passes) for share in self.plan.guards]:
             return ""
         with ExitStack() as stack:
             for one in learners:

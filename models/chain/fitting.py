@@ -44,7 +44,7 @@ class Plan:
             a gain beyond it is of these rows, not of what they have in common.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
-        guards: times, evenly over the planned passes, that a membership attack on rows held in is tried.
+        guards: shares of the planned passes after which a membership attack on rows held in is tried.
         leak: of its area under the ROC curve, beyond the standard errors' worth, that ends the training.
         leak_errors: standard errors that the area may be above that by chance.
         feature_cells: rows beyond so many features in all are not learned from.
@@ -68,7 +68,7 @@ class Plan:
     honesty: float = 0.1
     holdin: float = 0.1
     judged_rows: int = 10_000
-    guards: int = 6
+    guards: tuple[float, ...] = (0.15, 0.3, 0.6)
     leak: float = 0.515
     leak_errors: float = 1.0
     feature_cells: int = 2**30

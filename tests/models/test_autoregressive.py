@@ -176,8 +176,8 @@ def test_an_attack_tells_copied_rows_from_others_and_like_rows_not():
 
 @pytest.mark.parametrize(("leak_of_plan", "steps"), [(0.0, 5), (1.0, 21)])
 def test_training_winds_down_once_rows_held_in_are_told_from_those_learned(leak_of_plan, steps):
-    """Of 20 passes each third tries the attack; then two more are taken, or all, and the trees on top are a step."""
-    plan = replace(QUICK, passes=(20, 20), guards=6, leak=leak_of_plan, leak_errors=0.0, patience=99)
+    """The attack is tried after 3 passes of 20; then two more are taken, or all, and the trees on top are a step."""
+    plan = replace(QUICK, passes=(20, 20), leak=leak_of_plan, leak_errors=0.0, patience=99)
     model = fitted(rows(2_000), plan=plan)
 
     assert model.fitted.steps in (steps, steps + 1)
