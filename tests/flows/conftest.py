@@ -1,5 +1,6 @@
 """A real Prefect server for the tests that run flows, and a small real table for it."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,17 @@ def prefect_server():
 
     with prefect_test_harness(server_startup_timeout=120):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were():
+    """The command line sends log lines to the error stream of its process, which for a test is gone when it ends."""
+    loggers = [logging.getLogger(name) for name in ("flows", "tasks", "models")]
+    before = [(logger.handlers, logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers, logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
