@@ -1,11 +1,11 @@
 """Tensors of a state by name: those of an optimiser, and those of a part."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
-__all__ = ["load_optimiser", "of_optimiser", "part", "prefixed"]
+__all__ = ["load_optimiser", "load_weights", "of_optimiser", "part", "prefixed"]
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -31,3 +31,10 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
         place, _, what = name.partition(".")
         kept.setdefault(int(place), {})[what] = tensor.clone()
     optimiser.load_state_dict({"state": kept, "param_groups": optimiser.state_dict()["param_groups"]})
+
+
+@torch.no_grad()
+def load_weights(parameters: Sequence[Tensor], weights: Sequence[Tensor]) -> None:
+    """Give parameters other weights, in place."""
+    for one, weight in zip(parameters, weights, strict=True):
+        one.copy_(weight)

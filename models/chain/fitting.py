@@ -15,7 +15,7 @@ from models.chain.conditional import Conditional
 from models.columns import Axis
 from models.encoding import Encoded
 from models.life import State
-from models.states import load_optimiser, of_optimiser, part, prefixed
+from models.states import load_optimiser, load_weights, of_optimiser, part, prefixed
 
 __all__ = ["PLAN", "Learner", "Plan", "Rows"]
 
@@ -186,7 +186,7 @@ class Learner:
 
     def settle(self) -> None:
         """Give the network the weights that were kept, where rows are drawn."""
-        self._load(self.kept)
+        load_weights(self.parameters, self.kept)
         self.network.cpu()
 
     @contextmanager
@@ -196,7 +196,7 @@ class Learner:
         self.settle()
         yield
         self.network.to(self.rows.token.device)
-        self._load(current)
+        load_weights(self.parameters, current)
 
     def wind_down(self) -> None:
         """Let the rate fall to nothing within the next passes, and learn no longer."""
@@ -216,7 +216,7 @@ class Learner:
     def take_up(self, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
         """Go on where a learner of the same network, rows, plan and seed was when it gave its `state`."""
         device = self.rows.token.device
-        self._load(_listed("now", tensors))
+        load_weights(self.parameters, _listed("now", tensors))
         self.average, self.kept = ([one.to(device) for one in _listed(name, tensors)] for name in ("average", "kept"))
         self.kept_losses, self.kept_own = tensors["losses"].to(device), tensors["own"].to(device)
         self.generator.set_state(tensors["generator"])
@@ -255,20 +255,15 @@ class Learner:
     def _judge(self, places: Tensor) -> Tensor:
         """Return (m,) losses of the rows at (m,) places under the averaged weights."""
         current = [one.detach().clone() for one in self.parameters]
-        self._load(self.average)
+        load_weights(self.parameters, self.average)
         losses = []
         for some in torch.split(places, _JUDGED_BATCH):
             rows = self.rows[some]
             with torch.autocast(some.device.type, torch.bfloat16, enabled=self.half):
                 out = self.network(rows.features)
             losses.append(-self.network.head.log_prob(out, rows.token, rows.score))
-        self._load(current)
+        load_weights(self.parameters, current)
         return torch.cat(losses)
-
-    @torch.no_grad()
-    def _load(self, weights: Sequence[Tensor]) -> None:
-        for one, weight in zip(self.parameters, weights, strict=True):
-            one.copy_(weight)
 
 
 def _listed(name: str, tensors: dict[str, Tensor]) -> list[Tensor]:

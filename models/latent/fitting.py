@@ -9,7 +9,7 @@ from torch import Tensor
 from data_contracts import ModelError
 from models.latent.networks import Autoencoder, Rows, Size
 from models.life import State
-from models.states import load_optimiser, of_optimiser, part, prefixed
+from models.states import load_optimiser, load_weights, of_optimiser, part, prefixed
 
 __all__ = ["PLAN", "Learner", "Plan"]
 
@@ -163,7 +163,7 @@ class Learner:
     def load(self, state: State) -> None:
         """Take up what `state` returned."""
         tensors, config = part("learner", state[0]), state[1]
-        self._load([tensors[f"now.{place}"] for place in range(len(self.parameters))])
+        load_weights(self.parameters, [tensors[f"now.{place}"] for place in range(len(self.parameters))])
         for name in ("average", "kept"):
             old = getattr(self, name)
             setattr(self, name, [tensors[f"{name}.{place}"].to(one.device) for place, one in enumerate(old)])
@@ -174,7 +174,7 @@ class Learner:
 
     def settle(self) -> None:
         """Give the model the weights that were kept, where rows are drawn."""
-        self._load(self.kept)
+        load_weights(self.parameters, self.kept)
         self.model.cpu()
 
     def _keep(self, losses: Tensor, own: Tensor) -> None:
@@ -213,16 +213,11 @@ class Learner:
     def _judge(self, places: Tensor) -> Tensor:
         """Return (m,) losses of the rows at (m,) places under the averaged weights, at fixed noise."""
         current = [one.detach().clone() for one in self.parameters]
-        self._load(self.average)
+        load_weights(self.parameters, self.average)
         losses = []
         for low in range(0, len(places), _JUDGED_BATCH):
             rows = self.rows[places[low : low + _JUDGED_BATCH]]
             with torch.autocast(rows.tokens.device.type, torch.bfloat16, enabled=self.half):
                 losses.append(self.model.losses(rows, self._fixed[low : low + len(rows)]))
-        self._load(current)
+        load_weights(self.parameters, current)
         return torch.cat(losses)
-
-    @torch.no_grad()
-    def _load(self, weights: list[Tensor]) -> None:
-        for one, weight in zip(self.parameters, weights, strict=True):
-            one.copy_(weight)

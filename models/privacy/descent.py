@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.privacy.accounting import Privacy
 from models.privacy.gradients import PerRow, noisy_gradient
-from models.states import load_optimiser, of_optimiser, part, prefixed
+from models.states import load_optimiser, load_weights, of_optimiser, part, prefixed
 
 if TYPE_CHECKING:
     from models.life import State
@@ -98,7 +98,7 @@ class Descent:
 
     def settle(self) -> None:
         """Give the parameters the averaged weights."""
-        _load(self.parameters, self.average)
+        load_weights(self.parameters, self.average)
 
     def state(self) -> "State":
         """Return how far it is: all that `take_up` needs to go on as if it had never stopped."""
@@ -112,8 +112,8 @@ class Descent:
         tensors: dict[str, Tensor] = part("descent", left[0])
         config: dict[str, Any] = left[1]
         places = range(len(self.parameters))
-        _load(self.parameters, [tensors[f"now.{place}"] for place in places])
-        _load(self.average, [tensors[f"average.{place}"] for place in places])
+        load_weights(self.parameters, [tensors[f"now.{place}"] for place in places])
+        load_weights(self.average, [tensors[f"average.{place}"] for place in places])
         load_optimiser(self._optimiser, part("optimiser", tensors))
         self.generator.set_state(tensors["generator"])
         self.steps = config["steps"]
@@ -137,9 +137,3 @@ class Descent:
         self.steps += 1
         share = max(1 / plan.average, 1 / (1 + self.steps))
         torch._foreach_lerp_(self.average, [one.detach() for one in self.parameters], share)
-
-
-@torch.no_grad()
-def _load(into: Sequence[Tensor], weights: Sequence[Tensor]) -> None:
-    for one, weight in zip(into, weights, strict=True):
-        one.copy_(weight)
