@@ -4,8 +4,9 @@ The evidence is the mean log-likelihood of rows that no candidate saw, where eve
 the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.
 
 When to choose it: where the table is new, and a minute is to be had.
-How it fails, and what is done about it: the budget ends before all have been tried.  The likeliest winner comes first,
-what was cut takes part as it is, and what did not begin is recorded as such.
+How it fails, and what is done about it: the budget ends before all have been tried.  What learns in seconds comes
+first and the likeliest winner next; what was cut takes part as it is and ends the contest, and what did not begin is
+recorded as such.
 """
 
 import math
@@ -29,8 +30,8 @@ from models.trees import Trees
 
 __all__ = ["Auto", "Entry"]
 
-CANDIDATES: dict[str, type[Model]] = {"autoregressive": Autoregressive, "trees": Trees, "gmm": GaussianMixture}
-"""In the order in which they are tried."""
+CANDIDATES: dict[str, type[Model]] = {"trees": Trees, "autoregressive": Autoregressive, "gmm": GaussianMixture}
+"""In the order in which they are tried: a short budget leaves something ripe, a longer one the likeliest winner."""
 
 _JUDGED_SHARE, _MOST_JUDGED = 0.05, 2_000  # rows: a mean log-likelihood to a few hundredths of a nat
 
@@ -168,11 +169,14 @@ class _Heats:
         self._saved: State = saved or ({}, {"ended": {}, "now": None})
 
     def left(self, name: str) -> Terms | None:
-        """Return the terms that a candidate is trained on; None: what came before has spent them."""
+        """Return the terms that a candidate is trained on; None: what came before has spent them.
+
+        A cut ends the contest: were another to begin in what was left, no number of steps would tell who took them.
+        """
         budget, steps = self.terms.budget_seconds, self.terms.steps
         budget = None if budget is None else budget - self.fitted.seconds
         steps = None if steps is None else steps - self.fitted.steps
-        if (budget is not None and budget <= 0) or (steps is not None and steps <= 0):
+        if self.fitted.cut or (budget is not None and budget <= 0) or (steps is not None and steps <= 0):
             return None
         slot = None if self.terms.checkpoint is None else _Slot(self, name)
         told = None if self.terms.on_progress is None else partial(self._tell, name)

@@ -1,6 +1,7 @@
 """Laws of the contest: what evidence prefers is kept, what did not begin is told, an interruption changes nothing."""
 
 import json
+import time
 
 import pytest
 import torch
@@ -59,6 +60,16 @@ def test_what_the_budget_did_not_reach_is_recorded_and_the_steps_give_the_same_b
     assert [entry.evidence is None for entry in cut.contest] == [False] + [True] * (len(cut.contest) - 1)
     assert "did not begin" in str(cut.contest[-1])
     assert all(map(torch.equal, *(one.state()[0].values() for one in (cut, again))))
+
+
+def test_a_cut_ends_the_contest_so_that_the_steps_give_the_same_bytes_again():
+    slow = Terms(budget_seconds=0.5, on_progress=lambda _: time.sleep(0.2))  # cut with time left for a step of another
+    cut = Auto().fit(rows(), SPANS, generator=seeded(), terms=slow)
+    again = Auto().fit(rows(), SPANS, generator=seeded(), terms=Terms(steps=cut.fitted.steps))
+
+    assert cut.fitted.cut
+    assert cut.contest == again.contest
+    assert same_state(cut, again)
 
 
 def test_progress_counts_on_from_one_candidate_to_the_next(model, told):
