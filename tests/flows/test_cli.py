@@ -90,6 +90,17 @@ def test_a_refusal_for_machines_is_one_json_object(capsys):
     assert {"rule", "fact", "remedy", "failures"} <= said.keys()
 
 
+def test_a_refusal_for_machines_has_every_broken_rule_with_its_detail(at, capsys):
+    (at / "members.yaml").write_text(odcs.dump(CONTRACT))
+    make, rule = BAD_INPUTS["text in an integer"]
+
+    assert main(["contract", "check", "members.yaml", make(at), "--json"]) == 2
+
+    (failure,) = json.loads(capsys.readouterr().out)["failures"]
+    told = {"rule": rule, "columns": ["age"], "rows": 1, "total": 60}
+    assert failure == {**told, "detail": "not of kind integer, the first in row 31"}
+
+
 @pytest.mark.usefixtures("at")
 def test_a_run_for_machines_prints_one_json_object(written, capsys):
     assert main(["run", str(written), "--rows", "300", "--steps", "3", "--json"]) == 0
