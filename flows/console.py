@@ -27,7 +27,7 @@ def complain(error: LikenessError, *, as_json: bool) -> int:
     """Say what was refused, on the error stream, and return the exit status."""
     if as_json:
         failures = [
-            {"rule": failure.rule, "columns": failure.columns, "rows": failure.rows, "total": failure.total}
+            {name: getattr(failure, name) for name in ("rule", "columns", "rows", "total", "detail")}
             for failure in error.failures
         ]
         _print_json(

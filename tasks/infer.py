@@ -146,11 +146,11 @@ def _is_words(profile: Profile) -> bool:
 def _gate(rows: int) -> tuple[Threshold, ...]:
     """Return a first gate: what any useful release reaches, and nothing learned of members beyond chance.
 
-    The standard deviation of the AUC of m members against m others is about sqrt(1 / 6m) under chance, of which
-    sqrt(1 / 12m) is the holdout's part; of a share of 5 % among m rows it is sqrt(.0475 / m).
+    The standard deviation of the AUC of n members against m others is about sqrt(1 / 12m + 1 / 12n) under chance (Mann,
+    Whitney 1947); of a share of 5 % among m rows it is sqrt(.0475 / m).
     """
     holdout = max(1, round(rows * 0.1))
-    auc = round(0.52 + 3 * math.sqrt(1 / (12 * holdout)), 3)
+    auc = round(0.52 + 3 * math.sqrt((1 / holdout + 1 / max(1, rows - holdout)) / 12), 3)
     copies = round(0.01 + 3 * math.sqrt(0.0475 / holdout), 3)
     return (
         Threshold("column_shapes", "a first draft: below this, single columns are visibly wrong", minimum=0.85),

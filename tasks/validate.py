@@ -89,7 +89,7 @@ def validate(contract: Contract, data: Reference, *, run: str, name: str) -> Val
     record = _record(contract, data, validation)
     write_json(path, record)
     write_text(path.with_suffix(".html"), pages.validation(record))
-    logger.info("validated %s: %d rows, %d rules, %d broken", name, data.rows, len(checks), len(failures))
+    logger.info("validated %s: %s rows, %d rules, %d broken", name, f"{data.rows:,}", len(checks), len(failures))
     if failures:
         raise DataError(
             f"the {name} data keeps every rule of the contract {contract.id} {contract.version}",

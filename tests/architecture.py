@@ -30,10 +30,13 @@ MUST_NOT_KNOW = {
 ONE_DOOR = {"great_expectations", "sdmetrics", "yaml", "sqlalchemy"}
 """Each of these is imported by one module only."""
 
+WRITERS = {"ParquetWriter", "write_table", "write_dataset", "to_parquet", "write_parquet"}
+"""What the libraries call the writing of Parquet, and our own door to it."""
+
 
 def imports(file: Path) -> Iterator[str]:
     """Yield the dotted name of everything that a file imports, wherever in the file."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(_parsed(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -70,6 +73,18 @@ def second_doors(root: Path) -> dict[str, list[str]]:
     return {library: files for library, files in doors.items() if len(files) > 1}
 
 
+def parquet_writers(root: Path) -> list[str]:
+    """Return the modules that write Parquet by a library; one door keeps every file whole, and its digest known."""
+    ours = {f"tasks.parquet.{name}" for name in WRITERS}
+    return [
+        file.relative_to(root).as_posix()
+        for room in ROOMS
+        for file in modules(root, room)
+        if any(isinstance(node, ast.Attribute) and node.attr in WRITERS for node in ast.walk(_parsed(file)))
+        or any(name.split(".")[-1] in WRITERS and name not in ours for name in imports(file))
+    ]
+
+
 def task_modules(root: Path) -> set[str]:
     """Return the modules that hold a Prefect task."""
     return {file.stem for file in (root / "tasks").glob("*.py") if "@task(" in file.read_text(encoding="utf-8")}
@@ -82,6 +97,10 @@ def tasks_calling_tasks(root: Path) -> list[str]:
         others = {f"tasks.{name}.{name}" for name in task_modules(root) - {file.stem}}
         found += [f"{file.name} calls {name}" for name in imports(file) if name in others]
     return found
+
+
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _named(name: str, libraries: set[str]) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from architecture import ROOMS, second_doors, tasks_calling_tasks, upward_imports
+from architecture import ROOMS, parquet_writers, second_doors, tasks_calling_tasks, upward_imports
 
 ROOT = Path(__file__).parents[1]
 
@@ -23,6 +23,10 @@ def test_imports_point_one_way():
 
 def test_no_library_has_a_second_door():
     assert second_doors(ROOT) == {}
+
+
+def test_parquet_is_written_by_one_module():
+    assert parquet_writers(ROOT) == ["tasks/parquet.py"]
 
 
 def test_no_task_calls_another():
@@ -54,6 +58,15 @@ def test_a_planted_second_door_is_found(copy, library):
     (copy / "tasks" / "planted.py").write_text(f"from {library} import anything\n")
 
     assert "tasks/planted.py" in second_doors(copy)[library]
+
+
+@pytest.mark.parametrize(
+    "line", ["pq.write_table(table, path)", "frame.to_parquet(path)", "from pyarrow.parquet import ParquetWriter"]
+)
+def test_a_planted_second_writer_of_parquet_is_found(copy, line):
+    (copy / "tasks" / "planted.py").write_text(line + "\n")
+
+    assert "tasks/planted.py" in parquet_writers(copy)
 
 
 def test_a_planted_call_of_another_task_is_found(copy):

@@ -32,6 +32,12 @@ def test_every_relative_link_leads_somewhere(document):
         assert (document.parent / target).exists(), target
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_module_that_a_document_names_is_there(document):
+    for name in re.findall(r"`((?:data_contracts|models|tasks|flows)/[\w/]+\.(?:py|yaml))`", document.read_text()):
+        assert (ROOT / name).is_file(), name
+
+
 @pytest.mark.parametrize("deployment", yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"])
 def test_a_deployment_names_a_flow_that_loads_and_parameters_that_it_takes(deployment):
     from prefect.flows import load_flow_from_entrypoint

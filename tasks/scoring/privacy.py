@@ -21,7 +21,7 @@ __all__ = ["FALSE_POSITIVES", "Nearest", "attack", "copies", "distances", "neare
 FALSE_POSITIVES = 0.01
 """The share of non-members that the attacker may take for members when his true positives are counted."""
 
-_MOST_QUERIES = 10_000  # members, and as many non-members: an AUC's standard error is then .004
+_MOST_QUERIES = 10_000  # members, and non-members: an AUC's standard error is then .004
 _MOST_REFERENCES = 100_000  # synthetic rows
 _MOST_OPERATIONS = 4e11  # multiplications: some 20 s on one core
 _TILE = (256, 2048)  # distances taken at a time: 4 MB, which stays in the processor's cache
@@ -71,35 +71,51 @@ def copies(tables: Tables, seed: int) -> tuple[Score, ...]:
 def distances(tables: Tables, seed: int) -> tuple[Score, ...]:
     """Return the figures that rest on distances: membership attack and share of rows nearer to train.
 
-    Members are train rows, drawn as many as there are non-members, which are the holdout's rows.
+    Members are all train rows, non-members all holdout rows: the fewer are drawn, the more of a figure is luck.
+    For the share, train is as large as the holdout.
     """
     import sklearn
 
     rng = generator(seed, "distances")
-    size = min(len(tables.train), len(tables.holdout), _MOST_QUERIES)
-    members, others = sample(tables.train, size, rng=rng), sample(tables.holdout, size, rng=rng)
-    synthetic = sample(tables.synthetic, _references_within(tables.train, queries=2 * size), rng=rng)
-    record: dict[str, Any] = {
-        "version": f"scikit-learn {sklearn.__version__}",
-        "seed": seed,
-        "rows": {"train": size, "holdout": size, "synthetic": len(synthetic)},
-    }
-    names = {"membership_auc": "attack", "membership_tpr": "attack", "dcr_share": "nearest"}
-    values, note = _figures(members, others, synthetic)
+    others = sample(tables.holdout, min(len(tables.train), _MOST_QUERIES), rng=rng)
+    members = sample(tables.train, _MOST_QUERIES, rng=rng)
+    equal = rng.permutation(len(members))[: len(others)]
+    queries = len(members) + len(others)
+    synthetic = sample(tables.synthetic, _references_within(tables.train, queries=queries), rng=rng)
+    version = f"scikit-learn {sklearn.__version__}"
+    values, note = _figures(members, others, synthetic, equal=equal)
     return tuple(
-        Score(name, values[name], f"tasks.scoring.privacy.{by}", note=note, **record) for name, by in names.items()
+        Score(
+            name,
+            values[name],
+            f"tasks.scoring.privacy.{by}",
+            version,
+            seed,
+            {"train": train, "holdout": len(others), "synthetic": len(synthetic)},
+            note=note,
+        )
+        for name, by, train in (
+            ("membership_auc", "attack", len(members)),
+            ("membership_tpr", "attack", len(members)),
+            ("dcr_share", "nearest", len(equal)),
+        )
     )
 
 
-def _figures(members: Frame, others: Frame, synthetic: Frame) -> tuple[dict[str, float], str]:
+def _figures(
+    members: Frame, others: Frame, synthetic: Frame, *, equal: NDArray[np.int64]
+) -> tuple[dict[str, float], str]:
+    """Return the figures by name, and a note; `equal` are the positions of as many members as there are others."""
     if not synthetic.features.names:
         nothing = dict.fromkeys(("membership_auc", "membership_tpr", "dcr_share"), np.nan)
         return nothing, "the table has no column besides ids and keys"
-    inside, outside = nearest(members, synthetic), nearest(others, synthetic)
-    auc, true_positives = attack(inside.of_queries, outside.of_queries)
+    inside, outside = nearest(members.take(equal), synthetic), nearest(others, synthetic)
+    more = np.setdiff1d(np.arange(len(members)), equal)
+    further = [nearest(members.take(more), synthetic).of_queries] if len(more) else []
+    auc, true_positives = attack(np.concatenate([inside.of_queries, *further]), outside.of_queries)
     nearer = inside.of_references < outside.of_references
-    equal = inside.of_references == outside.of_references
-    share = float((nearer + equal / 2).mean())
+    even = inside.of_references == outside.of_references
+    share = float((nearer + even / 2).mean())
     return {"membership_auc": auc, "membership_tpr": true_positives, "dcr_share": share}, ""
 
 

@@ -73,6 +73,12 @@ def remote(content, name):
     return {"location": f"memory://ingest/{name}"}
 
 
+def remote_parts(folder, name, pattern=""):
+    for part in sorted((folder / parts(folder, location="parts")["location"]).glob("*.parquet")):
+        remote(part.read_bytes(), f"{name}/{part.name}")
+    return {"location": f"memory://ingest/{name}{pattern}", "format": "parquet"}
+
+
 def shuffled(folder):
     order = [6, 2, 0, 5, 3, 1, 4]
     text = lines([[row[i] for i in order] for row in good_rows()], header=" , ".join(NAMES[i] for i in order))
@@ -99,6 +105,8 @@ FORMS = {
     ),
     "CSV under gzip": lambda f: {"location": str(zipped(f / "t.csv.gz", lines(good_rows())))},
     "TSV": lambda folder: write(folder / "t.tsv", lines(good_rows()).replace(",", "\t")),
+    "TSV under gzip": lambda f: {"location": str(zipped(f / "t.tsv.gz", lines(good_rows()).replace(",", "\t")))},
+    "CSV at a file's URI": lambda folder: {"location": f"file://{good_csv(folder)}"},
     "Parquet": lambda folder: {"location": good_parquet(folder)},
     "Parquet in a folder": lambda folder: parts(folder, location="parts"),
     "Parquet by a glob": lambda folder: parts(folder, location="parts/*.parquet"),
@@ -110,6 +118,8 @@ FORMS = {
     "CSV on another filesystem": lambda _: remote(lines(good_rows()).encode(), "t.csv"),
     "CSV under gzip on another filesystem": lambda _: remote(gzip.compress(lines(good_rows()).encode()), "t.csv.gz"),
     "Parquet on another filesystem": lambda f: remote((f / good_parquet(f)).read_bytes(), "t.parquet"),
+    "Parquet in a folder of another filesystem": lambda f: remote_parts(f, "folder"),
+    "Parquet by a glob on another filesystem": lambda f: remote_parts(f, "glob", "/p*.parquet"),
 }
 
 
