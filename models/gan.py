@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gan"]
 
+_ENDING = 2.0  # rounds' worth of time, that the marginals take: on Adult 1 of processors', and some of it on one thread
 _CHUNK = 512  # rows that one thread draws at a time, from 16 times as many candidates
 
 
@@ -78,10 +79,11 @@ class Gan:
         Raises:
             ModelError: there are no rows, nothing is known of them, or a loss is not finite.
         """
+        course, state = Course.begin(terms)
         table, members = self._begin(x, spans, generator=generator)
         rounds = self.plan.rounds(len(table))
         planned = rounds + self.plan.refining_rounds(len(table))
-        course, state = Course.begin(terms, planned=planned)
+        course.ready(planned=planned, ending=_ENDING)
         for place, one in enumerate(members if state else []):
             one.load(part(f"member{place}", state[0] if state else {}))
         going, drawer = True, None

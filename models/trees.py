@@ -35,6 +35,7 @@ from models.states import part
 __all__ = ["Trees"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
+_ENDING = 1.0  # columns' worth of time, that drawing them takes
 _CHUNK = 8_192  # rows that one thread draws at a time
 
 
@@ -73,11 +74,12 @@ class Trees:
             ModelError: there are no rows.
         """
         require_rows(x)
+        course, place = Course(terms), 0
         x = x.to("cpu")[torch.randperm(len(x), generator=generator)]
         axes = [axis_of(span, x, self.plan.bins if span.value is not None else 0, 0, 0) for span in spans]
         self.factors = [stump(axis, axis.target(x)[0]) for axis in axes]
         features, ends, loss = self._features(x), self._ends(), 0.0
-        course, place = Course(terms, planned=len(axes)), 0
+        course.ready(planned=len(axes), ending=_ENDING)
         for place, axis in enumerate(axes):
             rows = Rows(features[:, : ends[place]], *axis.target(x))
             if not axis.constant:

@@ -39,6 +39,7 @@ from models.states import part
 __all__ = ["VariationalAutoencoder"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
+_ENDING = 1.0  # passes' worth of time, that drawing them takes: on Adult .8, on one thread
 _CHUNK = 8_192  # rows that one thread draws or weighs at a time
 _SAMPLES = 32  # of a row's latent codes: on Adult 16 tighten the bound by .24 nats
 _NOISE_SEED = 0  # of these samples: a row's bound is the same at each call
@@ -80,9 +81,10 @@ class VariationalAutoencoder:
         """
         if terms.privacy is not None:
             return self._fit_privately(x, spans, privacy=terms.privacy, generator=generator, terms=terms)
+        course, state = Course.begin(terms)
         with one_thread():
             learner = self._learner(x, spans, generator=generator)
-            course, state = Course.begin(terms, planned=self.plan.passes_over(len(learner.rows)))
+            course.ready(planned=self.plan.passes_over(len(learner.rows)), ending=_ENDING)
             if state is not None:
                 learner.load(state)
             while not learner.done:
@@ -99,9 +101,10 @@ class VariationalAutoencoder:
         self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator, terms: Terms
     ) -> Self:
         """Learn (N,) rows of which none is told more than the promise allows; a step is a pass over them."""
+        course, left = Course.begin(terms)
         with one_thread():
             learner = self._descent(x, spans, privacy=privacy, generator=generator)
-            course, left = Course.begin(terms, planned=self.private.passes)
+            course.ready(planned=self.private.passes)
             if left is not None:
                 learner.take_up(left)
             while not learner.done:

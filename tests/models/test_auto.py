@@ -1,11 +1,10 @@
 """Laws of the contest: what evidence prefers is kept, what did not begin is told, an interruption changes nothing."""
 
 import json
-import time
 
 import pytest
 import torch
-from interruptions import Interrupted, Memory, same_state
+from interruptions import Clock, Interrupted, Memory, same_state
 
 from models.auto import Auto
 from models.encoding import Encoded, Span
@@ -62,9 +61,10 @@ def test_what_the_budget_did_not_reach_is_recorded_and_the_steps_give_the_same_b
     assert all(map(torch.equal, *(one.state()[0].values() for one in (cut, again))))
 
 
-def test_a_cut_ends_the_contest_so_that_the_steps_give_the_same_bytes_again():
-    slow = Terms(budget_seconds=0.5, on_progress=lambda _: time.sleep(0.2))  # cut with time left for a step of another
-    cut = Auto().fit(rows(), SPANS, generator=seeded(), terms=slow)
+def test_a_cut_ends_the_contest_so_that_the_steps_give_the_same_bytes_again(monkeypatch):
+    monkeypatch.setattr("models.life.time", clock := Clock(0.2))
+    terms = Terms(budget_seconds=0.5, on_progress=clock.told)  # cut with time left for a step of another
+    cut = Auto().fit(rows(), SPANS, generator=seeded(), terms=terms)
     again = Auto().fit(rows(), SPANS, generator=seeded(), terms=Terms(steps=cut.fitted.steps))
 
     assert cut.fitted.cut
