@@ -73,8 +73,8 @@ class Terms:
     """On what terms a model is trained, beside its own plan.
 
     Args:
-        budget_seconds: an upper bound; no step begins that would go beyond it, if it takes as long as the last, and what
-            is left to do after it as long as is usual.
+        budget_seconds: an upper bound of the whole fit; no step begins that, with what is to be done after it, would go
+            beyond it if it takes as long as the last.
         steps: end after so many: the count at which a budget cut gives the same bytes again.
         on_progress: called after each step.
         checkpoint: where the state is kept every `checkpoint_seconds`, and taken up again.

@@ -33,7 +33,7 @@ from models.latent.networks import Autoencoder, Rows, Size
 from models.latent.private import DISCREET, descent, smaller
 from models.life import FREELY, Course, Fitted, State, Terms, learned, require_rows
 from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
-from models.processors import half_is_fast, one_thread, together
+from models.processors import half_is_fast, in_chunks, one_thread, together
 from models.states import part
 
 __all__ = ["VariationalAutoencoder"]
@@ -119,16 +119,14 @@ class VariationalAutoencoder:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
-        seeds = torch.randint(2**62, (max(1, math.ceil(n / _CHUNK)),), generator=generator).tolist()
         model = self._learned
 
-        def drawn(chunk: int) -> Encoded:
-            own = torch.Generator().manual_seed(seeds[chunk])
+        def drawn(rows: int, own: torch.Generator) -> Encoded:
             with torch.no_grad():
-                z = model.prior.draw(min(n - chunk * _CHUNK, _CHUNK), generator=own)
+                z = model.prior.draw(rows, generator=own)
             return self.decode(z, generator=own)
 
-        return Encoded.join(together(drawn, range(len(seeds))))
+        return Encoded.join(in_chunks(n, drawn, size=_CHUNK, generator=generator))
 
     @torch.no_grad()
     def decode(self, z: Tensor, *, generator: torch.Generator) -> Encoded:

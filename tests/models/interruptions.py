@@ -1,4 +1,4 @@
-"""A checkpoint in memory, and a clock that stands still between steps: by these, tests end a fit and take it up again."""
+"""A checkpoint in memory, and a clock that stands still between steps: by these, tests end a fit and take it up."""
 
 import json
 

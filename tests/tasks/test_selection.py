@@ -92,12 +92,16 @@ def parts(tmp_path_factory):
     return split.fn(CONTRACT, source, run=str(folder), seed=1)
 
 
-@pytest.fixture(scope="module", params=["gmm", "autoregressive", "resampler"])
+STEPS = {"gmm": 20, "autoregressive": 12, "resampler": 1, "trees": 5, "vae": 12, "gan": 40, "auto": 20}
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("vae", "gan", "auto")]
+
+
+@pytest.fixture(scope="module", params=[*(name for name in STEPS if name not in ("vae", "gan", "auto")), *LONG])
 def trained(request, parts, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "resampler", Resampler)
         run = str(tmp_path_factory.mktemp(request.param))
-        steps = {"gmm": 20, "autoregressive": 12, "resampler": 1}[request.param]
+        steps = STEPS[request.param]
         yield train.fn(CONTRACT, parts.train, run=run, model=request.param, seed=1, steps=steps)
 
 
