@@ -57,6 +57,8 @@ from models.states import part, prefixed
 
 __all__ = ["Autoregressive"]
 
+_ENDING = 1.5  # passes' worth of time, that drawing a table to calibrate takes: it works on one thread
+_TREES = 3.0  # passes' worth of time, that boosted trees take: on Adult 1 to 2
 _GUARDED_ROWS = 200  # held in: fewer tell nothing
 _DRAWN_ROWS = 20_000  # against which rows are held in the attack
 _ATTACKED_ROWS = 3_000  # held in, and twice as many learned from: the error is then .0065, and it takes two seconds
@@ -100,10 +102,11 @@ class Autoregressive:
         """
         if terms.privacy is not None:
             return self._fit_privately(x, spans, privacy=terms.privacy, generator=generator, terms=terms)
+        course, left = Course.begin(terms)
         x = self._begin(x, spans, generator=generator)
         learners = self._learners(x, generator=generator)
         passes = self.plan.passes_over(len(x), len(spans))
-        course, left = Course.begin(terms, planned=passes + 1)
+        course.ready(planned=passes + 1, ending=_ENDING)
         if left is not None:
             _take_up(learners, left)
         going = True
@@ -113,6 +116,7 @@ class Autoregressive:
             going = course.passed(_loss(learners), _note(learners) + told)
             course.keep(lambda: _under_way(learners))
         together(Learner.settle, learners)
+        going = going and course.affords(_TREES)
         if going:
             axes, rows = [network.axis for network in self._learned.networks], x.to("cpu")
             together(lambda one: one.boost(axes[: one.network.axis.span.code], rows), learners)
@@ -126,8 +130,9 @@ class Autoregressive:
     ) -> Self:
         """Learn (N,) rows of which none is told more than the promise allows; a step is a pass over them."""
         require_rows(x)
+        course, left = Course.begin(terms)
         chain = self._discreet(x, spans, privacy=privacy, generator=generator)
-        course, left = Course.begin(terms, planned=self.private.passes)
+        course.ready(planned=self.private.passes, ending=_ENDING)
         if left is not None:
             chain.take_up(left)
         while not chain.done:

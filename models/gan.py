@@ -18,7 +18,6 @@ How it fails, and what is done about it:
 - wrong marginals: values are mapped to theirs by rank, and codes' frequencies are raked.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -34,7 +33,7 @@ from models.adversarial.table import PLAN, Plan, Table
 from models.columns import Axis
 from models.encoding import Encoded, Span
 from models.life import FREELY, Course, Fitted, State, Terms, learned, require_rows
-from models.processors import half_is_fast, one_thread, together
+from models.processors import half_is_fast, in_chunks, one_thread, together
 from models.states import part, prefixed
 
 if TYPE_CHECKING:
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gan"]
 
+_ENDING = 2.0  # rounds' worth of time, that the marginals take: on Adult 1 of processors', and some of it on one thread
 _CHUNK = 512  # rows that one thread draws at a time, from 16 times as many candidates
 
 
@@ -78,10 +78,11 @@ class Gan:
         Raises:
             ModelError: there are no rows, nothing is known of them, or a loss is not finite.
         """
+        course, state = Course.begin(terms)
         table, members = self._begin(x, spans, generator=generator)
         rounds = self.plan.rounds(len(table))
         planned = rounds + self.plan.refining_rounds(len(table))
-        course, state = Course.begin(terms, planned=planned)
+        course.ready(planned=planned, ending=_ENDING)
         for place, one in enumerate(members if state else []):
             one.load(part(f"member{place}", state[0] if state else {}))
         going, drawer = True, None
@@ -102,13 +103,11 @@ class Gan:
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
         drawer = self._learned
-        seeds = torch.randint(2**62, (math.ceil(n / _CHUNK),), generator=generator).tolist()
 
-        def drawn(chunk: int) -> Encoded:
-            rows = min(n, (chunk + 1) * _CHUNK) - chunk * _CHUNK
-            return drawer.draw(rows, generator=torch.Generator().manual_seed(seeds[chunk]))
+        def drawn(rows: int, own: torch.Generator) -> Encoded:
+            return drawer.draw(max(1, rows), generator=own)[:rows]  # none cannot be selected from candidates
 
-        return Encoded.join(together(drawn, range(len(seeds))) or [drawer.draw(1, generator=generator)[:0]])
+        return Encoded.join(in_chunks(n, drawn, size=_CHUNK, generator=generator))
 
     @torch.no_grad()
     def critic_score(self, x: Encoded) -> Tensor:

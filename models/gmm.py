@@ -73,8 +73,9 @@ class GaussianMixture:
         Raises:
             ModelError: there are no rows, or the likelihood is not finite.
         """
-        course, cut = Course(terms, planned=self.plan.most_passes), False
+        course, cut = Course(terms), False
         grouping = self.grouping = Grouping.of(spans, x)
+        course.ready(planned=self.plan.most_passes)
         for state in passes(grouping.merge(x), Layout(grouping.spans), plan=self.plan, generator=generator):
             self.components = state.best
             if not course.passed(-state.score, state.note):

@@ -73,7 +73,8 @@ class Terms:
     """On what terms a model is trained, beside its own plan.
 
     Args:
-        budget_seconds: an upper bound; no step begins that would go beyond it, if it takes as long as the last.
+        budget_seconds: an upper bound of the whole fit; no step begins that, with what is to be done after it, would go
+            beyond it if it takes as long as the last.
         steps: end after so many: the count at which a budget cut gives the same bytes again.
         on_progress: called after each step.
         checkpoint: where the state is kept every `checkpoint_seconds`, and taken up again.
@@ -115,25 +116,35 @@ class Fitted:
 class Course:
     """One fit under way: counts its steps, tells of them, and says when the terms end it.
 
+    Its clock runs from the first line of the fit on: a budget is for all of it.
+
     Args:
         terms: that end it before its plan does.
-        planned: steps at most.
         history: of the steps before, where it was taken up again.
         seconds: that these took.
     """
 
-    def __init__(self, terms: Terms, *, planned: int, history: Sequence[str] = (), seconds: float = 0.0) -> None:
-        self.terms, self.planned, self.history = terms, planned, list(history)
+    def __init__(self, terms: Terms, *, history: Sequence[str] = (), seconds: float = 0.0) -> None:
+        self.terms, self.planned, self.history = terms, 0, list(history)
         self._started = self._begun = self._saved = time.monotonic()
-        self._before, self._last = seconds, 0.0
+        self._before, self._last, self._ending, self._going = seconds, 0.0, 0.0, True
 
     @classmethod
-    def begin(cls, terms: Terms, *, planned: int) -> tuple[Self, State | None]:
+    def begin(cls, terms: Terms) -> tuple[Self, State | None]:
         """Return a course, and the state that an interrupted one left; None: it is a new one."""
         state = None if terms.checkpoint is None else terms.checkpoint.load()
         if state is None:
-            return cls(terms, planned=planned), None
-        return cls(terms, planned=planned, history=state[1]["history"], seconds=state[1]["seconds"]), state
+            return cls(terms), None
+        return cls(terms, history=state[1]["history"], seconds=state[1]["seconds"]), state
+
+    def ready(self, *, planned: int, ending: float = 0.0) -> None:
+        """Begin with the steps, now that all is prepared for them.
+
+        Args:
+            planned: steps at most.
+            ending: how long what follows the last step takes, in steps.
+        """
+        self.planned, self._ending, self._begun = planned, ending, time.monotonic()
 
     @property
     def seconds(self) -> float:
@@ -147,14 +158,20 @@ class Course:
         self._last, self._begun = now - self._begun, now
         budget = math.inf if self.terms.budget_seconds is None else self.terms.budget_seconds
         if self.terms.on_progress is not None:
-            left = min((self.planned - done) * self.seconds / done, budget - self.seconds)
+            left = min((self.planned - done + self._ending) * self.seconds / done, budget - self.seconds)
             self.terms.on_progress(Step(done, self.planned, loss, max(0.0, left), note))
-        return done != self.terms.steps and self.seconds + self._last <= budget
+        self._going = done != self.terms.steps and self.affords(1)
+        return self._going
+
+    def affords(self, steps: float) -> bool:
+        """Return whether the budget leaves time for what takes as long as so many steps like the last, and the end."""
+        budget = self.terms.budget_seconds
+        return budget is None or self.seconds + (steps + self._ending) * self._last <= budget
 
     def keep(self, state: Callable[[], State]) -> None:
-        """Save a checkpoint if it is time for one."""
+        """Save a checkpoint if it is time for one; not after the last step, or who takes it up would take another."""
         checkpoint, now = self.terms.checkpoint, time.monotonic()
-        if checkpoint is not None and now - self._saved >= self.terms.checkpoint_seconds:
+        if checkpoint is not None and self._going and now - self._saved >= self.terms.checkpoint_seconds:
             tensors, config = state()
             checkpoint.save((tensors, {**config, "history": self.history, "seconds": self.seconds}))
             self._saved = time.monotonic()

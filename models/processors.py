@@ -1,5 +1,6 @@
 """What the processors do: how many threads torch adds on, work on all of them, and what they multiply fast."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["half_is_fast", "one_thread", "together"]
+__all__ = ["half_is_fast", "in_chunks", "one_thread", "together"]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -33,6 +34,25 @@ def together(work: Callable[[Given], Made], pieces: Iterable[Given]) -> list[Mad
     """Return what the work makes of each piece, in order: one thread a piece, the same sums whatever the machine."""
     with one_thread(), ThreadPoolExecutor(_processors()) as pool:
         return list(pool.map(work, pieces))
+
+
+def in_chunks(
+    rows: int, draw: Callable[[int, torch.Generator], Made], *, size: int, generator: torch.Generator
+) -> list[Made]:
+    """Return what is drawn of so many rows, a chunk a thread, each by a generator of its own; of no rows, one of none.
+
+    Args:
+        rows: in all.
+        draw: draws a number of rows.
+        size: of a chunk.
+        generator: of the chunks' seeds.
+    """
+    seeds = torch.randint(2**62, (max(1, math.ceil(rows / size)),), generator=generator).tolist()
+
+    def drawn(chunk: int) -> Made:
+        return draw(min(size, rows - chunk * size), torch.Generator().manual_seed(seeds[chunk]))
+
+    return together(drawn, range(len(seeds)))
 
 
 def half_is_fast() -> bool:

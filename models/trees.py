@@ -14,7 +14,6 @@ How it fails, and what is done about it:
   1 in 64 of the ranks; choose `autoregressive` for these.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from itertools import accumulate
@@ -29,12 +28,13 @@ from models.forest.factor import Factor, Forest
 from models.forest.features import Reader
 from models.forest.growing import PLAN, Plan, Rows, grown, stump
 from models.life import FREELY, Course, Fitted, Terms, learned, require_rows
-from models.processors import together
+from models.processors import in_chunks, together
 from models.states import part
 
 __all__ = ["Trees"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
+_ENDING = 1.0  # columns' worth of time, that drawing them takes
 _CHUNK = 8_192  # rows that one thread draws at a time
 
 
@@ -73,11 +73,12 @@ class Trees:
             ModelError: there are no rows.
         """
         require_rows(x)
+        course, place = Course(terms), 0
         x = x.to("cpu")[torch.randperm(len(x), generator=generator)]
         axes = [axis_of(span, x, self.plan.bins if span.value is not None else 0, 0, 0) for span in spans]
         self.factors = [stump(axis, axis.target(x)[0]) for axis in axes]
         features, ends, loss = self._features(x), self._ends(), 0.0
-        course, place = Course(terms, planned=len(axes)), 0
+        course.ready(planned=len(axes), ending=_ENDING)
         for place, axis in enumerate(axes):
             rows = Rows(features[:, : ends[place]], *axis.target(x))
             if not axis.constant:
@@ -93,13 +94,7 @@ class Trees:
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
         self._check()
-        seeds = torch.randint(2**62, (math.ceil(n / _CHUNK),), generator=generator).tolist()
-
-        def drawn(chunk: int) -> Encoded:
-            own = torch.Generator().manual_seed(seeds[chunk])
-            return self._draw(min(n, (chunk + 1) * _CHUNK) - chunk * _CHUNK, generator=own)
-
-        return Encoded.join(together(drawn, range(len(seeds))) or [self._draw(0, generator=generator)])
+        return Encoded.join(in_chunks(n, self._draw, size=_CHUNK, generator=generator))
 
     def log_prob(self, x: Encoded) -> Tensor:
         """Return the (N,) log-densities of (N,) rows on the encoded scale; unknown codes are passed over."""
@@ -162,7 +157,7 @@ class Trees:
                 total += one.log_prob(features[:, :end], *one.axis.target(x)) + one.axis.log_share_of(x)
         return total
 
-    def _draw(self, rows: int, *, generator: torch.Generator) -> Encoded:
+    def _draw(self, rows: int, generator: torch.Generator) -> Encoded:
         ends, values = self._ends(), sum(one.axis.span.value is not None for one in self.factors)
         codes = torch.zeros(rows, len(self.factors), dtype=torch.int64)
         x, features = Encoded(codes, torch.full((rows, values), torch.nan)), torch.zeros(rows, ends[-1])

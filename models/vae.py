@@ -33,12 +33,13 @@ from models.latent.networks import Autoencoder, Rows, Size
 from models.latent.private import DISCREET, descent, smaller
 from models.life import FREELY, Course, Fitted, State, Terms, learned, require_rows
 from models.privacy import Descent, Privacy, PrivatePlan, noisy_rows
-from models.processors import half_is_fast, one_thread, together
+from models.processors import half_is_fast, in_chunks, one_thread, together
 from models.states import part
 
 __all__ = ["VariationalAutoencoder"]
 
 _EDGE_ROWS = 100_000  # drawn to see where a column's outermost draws lie
+_ENDING = 1.0  # passes' worth of time, that drawing them takes: on Adult .8, on one thread
 _CHUNK = 8_192  # rows that one thread draws or weighs at a time
 _SAMPLES = 32  # of a row's latent codes: on Adult 16 tighten the bound by .24 nats
 _NOISE_SEED = 0  # of these samples: a row's bound is the same at each call
@@ -80,9 +81,10 @@ class VariationalAutoencoder:
         """
         if terms.privacy is not None:
             return self._fit_privately(x, spans, privacy=terms.privacy, generator=generator, terms=terms)
+        course, state = Course.begin(terms)
         with one_thread():
             learner = self._learner(x, spans, generator=generator)
-            course, state = Course.begin(terms, planned=self.plan.passes_over(len(learner.rows)))
+            course.ready(planned=self.plan.passes_over(len(learner.rows)), ending=_ENDING)
             if state is not None:
                 learner.load(state)
             while not learner.done:
@@ -99,9 +101,10 @@ class VariationalAutoencoder:
         self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator, terms: Terms
     ) -> Self:
         """Learn (N,) rows of which none is told more than the promise allows; a step is a pass over them."""
+        course, left = Course.begin(terms)
         with one_thread():
             learner = self._descent(x, spans, privacy=privacy, generator=generator)
-            course, left = Course.begin(terms, planned=self.private.passes)
+            course.ready(planned=self.private.passes)
             if left is not None:
                 learner.take_up(left)
             while not learner.done:
@@ -116,16 +119,14 @@ class VariationalAutoencoder:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Encoded:
         """Draw n rows: (n,) encoded, in random order."""
-        seeds = torch.randint(2**62, (max(1, math.ceil(n / _CHUNK)),), generator=generator).tolist()
         model = self._learned
 
-        def drawn(chunk: int) -> Encoded:
-            own = torch.Generator().manual_seed(seeds[chunk])
+        def drawn(rows: int, own: torch.Generator) -> Encoded:
             with torch.no_grad():
-                z = model.prior.draw(min(n - chunk * _CHUNK, _CHUNK), generator=own)
+                z = model.prior.draw(rows, generator=own)
             return self.decode(z, generator=own)
 
-        return Encoded.join(together(drawn, range(len(seeds))))
+        return Encoded.join(in_chunks(n, drawn, size=_CHUNK, generator=generator))
 
     @torch.no_grad()
     def decode(self, z: Tensor, *, generator: torch.Generator) -> Encoded:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ __all__ = ["Margins", "gradient_penalty", "margins_of", "pairing_loss"]
 
 _RARE = 0.01  # a share below which a cell's weight rises no more: its own sampling error is all that it would tell
 
-_CHUNK = 65_536  # rows multiplied at a time
+_CELLS = 2**26  # of rows that are multiplied at a time: 256 MB, however many rows and tokens there are
 
 
 def pairing_loss(better: Tensor, worse: Tensor) -> Tensor:
@@ -66,10 +67,11 @@ class Margins:
         return ((first - real) * (second - real) * self.weight).sum()
 
 
-def margins_of(layout: Layout, hot: Tensor, scores: Tensor, weight: Tensor) -> Margins:
-    """Return the margins of (N,) rows, each of so much (N,) weight."""
-    parts = (torch.split(part, _CHUNK) for part in (hot, scores, weight))
-    real = torch.stack([_products(layout, *part) for part in zip(*parts, strict=True)]).sum(0)
+def margins_of(layout: Layout, token: Tensor, scores: Tensor, weight: Tensor) -> Margins:
+    """Return the margins of rows of (N, C) tokens and (N, V) scores, each of so much (N,) weight."""
+    chunk = max(1, _CELLS // layout.width)
+    parts = [torch.split(part, chunk) for part in (token, scores, weight)]
+    real = reduce(torch.add, (_products(layout, *part) for part in zip(*parts, strict=True)))
     spread = (real[0] + _RARE).sqrt()
     column = torch.cat([torch.tensor([-1]), layout.columns])
     column = torch.cat([column, torch.tensor(layout.valued, dtype=torch.int64).repeat_interleave(layout.knots)])
@@ -77,8 +79,8 @@ def margins_of(layout: Layout, hot: Tensor, scores: Tensor, weight: Tensor) -> M
     return Margins(real, apart / (spread[:, None] * spread[None, :]) / len(layout.axes) ** 2, layout)
 
 
-def _products(layout: Layout, hot: Tensor, scores: Tensor, weight: Tensor) -> Tensor:
-    cells = _cells(layout, hot, scores)
+def _products(layout: Layout, token: Tensor, scores: Tensor, weight: Tensor) -> Tensor:
+    cells = _cells(layout, layout.hot(token), scores)
     return cells.T @ (cells * weight[:, None])
 
 

@@ -119,4 +119,4 @@ class Table:
         return self.layout.features(self.layout.hot(self.token[rows]), self.scores[rows])
 
     def _margins(self, token: Tensor, scores: Tensor, weight: Tensor) -> Margins:
-        return margins_of(self.layout, self.layout.hot(token), scores, weight)
+        return margins_of(self.layout, token, scores, weight)

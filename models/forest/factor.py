@@ -1,7 +1,7 @@
 """One column given those before it: trees side by side, and the tokens' distribution in each of their leaves."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -12,6 +12,8 @@ from models.columns import Axis, Head
 __all__ = ["Factor", "Forest"]
 
 _TAIL = 1e-6  # of the probability: float32 has no scores beyond it
+_BALANCINGS = 16  # rounds
+_RARE = 1e-9  # of the probability: what is never drawn stays so
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,26 @@ class Factor:
         within = math.log(max(self.axis.bins, 1)) - 0.5 * score.nan_to_num(0.0) ** 2 - 0.5 * math.log(2 * math.pi)
         log_density = (chance / len(self.forest.roots)).log() + torch.where(token >= self.axis.coded, within, 0.0)
         return torch.where(token < 0, 0.0, log_density).float()
+
+    def balanced(self, features: Tensor, share: Tensor) -> "Factor":
+        """Return the same trees, the leaves' probabilities moved so that each token is drawn as often as it was seen.
+
+        What a leaf believes of the node above it bends the shares: small leaves give more than they get.  Iterative
+        proportional fitting (Deming, Stephan: On a least squares adjustment of a sampled frequency table, 1940).
+
+        Args:
+            features: (N, P) of the rows that were seen.
+            share: (tokens,) of each token among them.
+        """
+        roots, rows = self.forest.roots, torch.zeros(len(self.table), dtype=torch.float64)
+        for root in roots:
+            leaf = self.place[self.forest.leaves(features, root.expand(len(features)))]
+            rows += torch.bincount(leaf, minlength=len(rows)) / (len(features) * len(roots))
+        table, share = self.table.double(), share.double()
+        for _ in range(_BALANCINGS):
+            table = table * ((share + _RARE) / (rows @ table + _RARE))
+            table = table / table.sum(1, keepdim=True)
+        return replace(self, table=table.float())
 
     def draw(self, features: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return (n,) codes and (n,) values given (n, P) features, NaN where the code says all."""

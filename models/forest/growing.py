@@ -152,9 +152,10 @@ def grown(axis: Axis, rows: Rows, *, plan: Plan, generator: torch.Generator) -> 
     for factor, one in zip(factors, losses, strict=True):  # from the most cautious on
         behind = (losses[top] - one).double()
         if float(behind.mean()) <= plan.certainty * float(behind.std()) / math.sqrt(max(len(behind), 1)):
-            best, chosen = factor, one
+            best = factor
             break
-    return best, chosen
+    best = best.balanced(rows.features, plain.table[0])
+    return best, best.log_prob(judged.features, judged.token, judged.score)
 
 
 def _trees(axis: Axis, rows: Rows, *, plan: Plan, generator: torch.Generator) -> list[_Tree]:

@@ -50,6 +50,15 @@ def test_wrong_use_is_told_with_status_2(at, capsys, arguments, words):
     assert list(at.iterdir()) == []
 
 
+@pytest.mark.parametrize("model", [["--model", "gan"], []])  # the contract's own is auto
+def test_epsilon_with_a_model_that_cannot_keep_it_is_told_with_status_2(written, at, capsys, model):
+    assert main(["run", str(written), "--epsilon", "3", *model]) == 2
+
+    said = capsys.readouterr().err
+    assert f"however: '{model[-1] if model else 'auto'}' may. Choose one of: vae, autoregressive." in said
+    assert released(at) == []
+
+
 @pytest.mark.usefixtures("at")
 def test_a_refusal_for_machines_is_one_json_object(capsys):
     assert main(["run", "no_such_contract", "--json"]) == 2

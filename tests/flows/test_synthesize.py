@@ -8,6 +8,7 @@ import pandas as pd
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from prefect.exceptions import ParameterTypeError
 
 from data_contracts import Threshold, odcs
 from data_contracts.arrow import arrow_schema
@@ -190,6 +191,34 @@ def test_the_deployment_names_a_flow_that_loads():
 
     properties = flow.parameters.properties
     assert properties["rows"]["description"].startswith("How many synthetic rows")
+
+
+def test_conditions_and_shares_are_parameters_of_a_deployment():
+    from flows.synthesize import synthesize
+
+    written = {
+        "contract": "adult",
+        "where": ["sex=Female", "age>=60"],
+        "share": ["income:>50K=0.5"],
+    }  # as YAML reads them
+
+    taken = synthesize.validate_parameters(written)
+
+    assert (taken["where"], taken["share"]) == (written["where"], written["share"])
+    assert synthesize.parameters.properties["where"]["items"] == {"type": "string"}
+    for wrong in ({"where": "sex=Female"}, {"share": {"income": 0.5}}, {"where": [60]}):
+        with pytest.raises(ParameterTypeError):
+            synthesize.validate_parameters({"contract": "adult", **wrong})
+
+
+def test_a_deployment_of_wrong_conditions_fails_at_its_first_line(at):
+    from flows.synthesize import synthesize
+
+    state = synthesize(contract="adult", where=["sexx=Female"], steps=2, return_state=True)
+
+    assert state.is_failed()
+    assert "a condition speaks of a column of the contract" in state.message
+    assert list(at.iterdir()) == []
 
 
 def test_a_release_of_some_rows_says_so_and_holds_no_others(contract, at, capsys):

@@ -1,16 +1,16 @@
 """Laws of the contest: what evidence prefers is kept, what did not begin is told, an interruption changes nothing."""
 
 import json
-import time
 
 import pytest
 import torch
-from interruptions import Interrupted, Memory, same_state
+from interruptions import Clock, Interrupted, Memory, same_state
 
 from models.auto import Auto
 from models.encoding import Encoded, Span
-from models.evidence import indistinguishable
+from models.evidence import evidence, indistinguishable
 from models.life import Terms
+from models.trees import Trees
 
 SPANS = (Span("word", 0, 3), Span("number", 1, 1, 0, 0, ordered=True))
 
@@ -62,9 +62,10 @@ def test_what_the_budget_did_not_reach_is_recorded_and_the_steps_give_the_same_b
     assert all(map(torch.equal, *(one.state()[0].values() for one in (cut, again))))
 
 
-def test_a_cut_ends_the_contest_so_that_the_steps_give_the_same_bytes_again():
-    slow = Terms(budget_seconds=0.5, on_progress=lambda _: time.sleep(0.2))  # cut with time left for a step of another
-    cut = Auto().fit(rows(), SPANS, generator=seeded(), terms=slow)
+def test_a_cut_ends_the_contest_so_that_the_steps_give_the_same_bytes_again(monkeypatch):
+    monkeypatch.setattr("models.life.time", clock := Clock(0.2))
+    terms = Terms(budget_seconds=0.5, on_progress=clock.told)  # cut with time left for a step of another
+    cut = Auto().fit(rows(), SPANS, generator=seeded(), terms=terms)
     again = Auto().fit(rows(), SPANS, generator=seeded(), terms=Terms(steps=cut.fitted.steps))
 
     assert cut.fitted.cut
@@ -106,3 +107,21 @@ def test_trees_tell_shuffled_rows_from_real_ones_but_not_real_ones_from_their_li
 
     assert indistinguishable(real, like, SPANS, seed=0) > 0.85
     assert indistinguishable(real, shuffled, SPANS, seed=0) < 0.6
+
+
+class Apart:
+    """Draws each column by itself, and has no density."""
+
+    def sample(self, n, *, generator):
+        """Draw real numbers beside words that are not theirs."""
+        real = rows(n, seed=3)
+        return Encoded(real.codes, real.values[torch.randperm(n, generator=generator)])
+
+
+def test_where_one_has_no_density_all_are_judged_by_how_little_they_are_told_from_rows_unseen():
+    learned, unseen = Trees().fit(rows(1_500), SPANS, generator=seeded()), rows(1_500, seed=7)
+
+    trees, apart = evidence([learned, Apart()], unseen, SPANS, seed=0)
+
+    assert 0 <= apart < 0.6 < trees <= 1
+    assert evidence([learned], unseen, SPANS, seed=0) == [float(learned.log_prob(unseen).double().mean())]

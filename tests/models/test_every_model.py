@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from interruptions import Clock
 from safetensors.torch import load, save
 
 from data_contracts import ModelError
@@ -175,21 +176,35 @@ def test_the_state_of_very_many_codes_goes_round(name):
     assert draws(again) == draws(model)
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """A step takes ten seconds, and nothing else takes any: what a budget does hangs on no processor."""
+    clock = Clock(10.0)
+    monkeypatch.setattr("models.life.time", clock)
+    return clock
+
+
 @every_model
-@pytest.mark.parametrize("budget_seconds", [1e-9, 0.1])
-def test_the_steps_at_which_a_budget_cut_give_the_same_bytes_again(name, budget_seconds):
-    cut = fit(name, mixed(300), steps=None, budget_seconds=budget_seconds)
+@pytest.mark.parametrize("budget_seconds", [1.0, 35.0, 75.0])
+def test_a_budget_bounds_a_fit_and_the_steps_at_which_it_cut_give_the_same_bytes_again(name, budget_seconds, clock):
+    cut = fit(name, mixed(300), steps=None, budget_seconds=budget_seconds, on_progress=clock.told)
     again = fit(name, mixed(300), steps=cut.fitted.steps)
 
-    assert cut.fitted.cut or budget_seconds > 1e-9
-    assert again.fitted.steps == cut.fitted.steps
+    assert cut.fitted.cut or (name, budget_seconds) == ("trees", 75)  # four columns, and then it is done
+    assert cut.fitted.seconds == 10 * cut.fitted.steps <= max(budget_seconds, 10)
+    assert again.fitted.steps == cut.fitted.steps == clock.steps
     assert draws(again) == draws(cut)
 
 
 @every_model
-def test_progress_is_told_after_each_step(name):
+def test_progress_is_told_after_each_step(name, clock):
     told = []
-    model = fit(name, mixed(300), steps=None, budget_seconds=1.0, on_progress=told.append)
+
+    def follow(step):
+        clock.told(step)
+        told.append(step)
+
+    model = fit(name, mixed(300), steps=None, budget_seconds=75, on_progress=follow)
 
     assert [step.done for step in told] == list(range(1, model.fitted.steps + 1))
     assert len(model.fitted.history) == model.fitted.steps

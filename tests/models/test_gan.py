@@ -94,13 +94,24 @@ def test_the_pairing_loss_is_that_of_the_differences():
 def test_margins_are_apart_from_others_and_not_from_themselves():
     x = rows()
     layout = layout_of(SPANS, x, 8)
-    hot, scores = layout.hot(layout.tokens_of(x)), x.values.nan_to_num(0.0)
-    margins = margins_of(layout, hot, scores, torch.full((len(x),), 1 / len(x)))
+    token, scores = layout.tokens_of(x), x.values.nan_to_num(0.0)
+    hot = layout.hot(token)
+    margins = margins_of(layout, token, scores, torch.full((len(x),), 1 / len(x)))
     own = margins.moments(hot, scores)
     torn = margins.moments(hot[torch.randperm(len(x), generator=seeded())], scores.flip(0))
 
     assert float(margins.between(own, own)) == pytest.approx(0, abs=1e-9)
     assert float(margins.between(torn, torn)) > 0.01
+
+
+def test_margins_are_the_same_however_few_rows_are_multiplied_at_a_time(monkeypatch):
+    x = rows(100)
+    layout = layout_of(SPANS, x, 8)
+    token, scores, weight = layout.tokens_of(x), x.values.nan_to_num(0.0), torch.rand(100, generator=seeded())
+    whole = margins_of(layout, token, scores, weight)
+
+    monkeypatch.setattr("models.adversarial.losses._CELLS", 7 * layout.width)
+    torch.testing.assert_close(margins_of(layout, token, scores, weight).real, whole.real)
 
 
 def test_tokens_are_drawn_by_their_probabilities_relaxed_or_not():

