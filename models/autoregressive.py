@@ -150,7 +150,7 @@ class Autoregressive:
             generator: all randomness.
             given: (n,) rows, or one, of which what is known is kept, and the rest, of code `UNKNOWN`, is drawn.
         """
-        chain = self._learned
+        chain = self._learned.ready()
         size = _CHUNK if given is None else _GIVEN
         seeds = torch.randint(2**62, (math.ceil(n / size),), generator=generator).tolist()
         known = given if given is None or len(given) == n else given[torch.zeros(n, dtype=torch.int64)]
@@ -162,7 +162,7 @@ class Autoregressive:
                 return chain.draw(high - low, generator=own)
             return chain.complete(known[slice(low, high)], generator=own)
 
-        return Encoded.join(together(drawn, range(len(seeds))) or [chain.draw(0, generator=generator)])
+        return Encoded.join(together(drawn, range(len(seeds))) or [chain.blank(0)])
 
     def sample_where(self, n: int, *, allowed: Sequence[Allowed | None], generator: torch.Generator) -> Encoded:
         """Draw n rows of what is allowed of each column: (n,) encoded, in random order.
@@ -173,10 +173,10 @@ class Autoregressive:
         Raises:
             ModelError: too few can be drawn.
         """
-        chain, accepted, count = self._learned, Accepted(n), 1
+        chain, accepted, count = self._learned.ready(), Accepted(n), 1
         within = [
             None if part is None else Restricted.of(network.head, part)
-            for network, part in zip(chain.networks, allowed, strict=True)
+            for network, part in zip(self._learned.networks, allowed, strict=True)
         ]
 
         def proposed(own: torch.Generator) -> tuple[Encoded, Tensor]:
@@ -196,8 +196,8 @@ class Autoregressive:
         Raises:
             ModelError: a column with such cells has nothing but nulls.
         """
-        chain, filled = self._learned, x.clone()
-        for network in chain.networks:
+        chain, filled = self._learned.ready(), x.clone()
+        for network in self._learned.networks:
             span = network.axis.span
             missing = (x.codes[:, span.code] == UNKNOWN) | (
                 x.codes[:, span.code] == (UNKNOWN if span.null is None else span.null)
@@ -207,7 +207,7 @@ class Autoregressive:
                 fact, remedy = f"column {span.column!r} has none", "Leave it out"
                 raise ModelError("a cell is imputed with a value that was learned", fact, remedy)
         rows = torch.nonzero((filled.codes == UNKNOWN).any(1))[:, 0]
-        within = [_present(network.head) for network in chain.networks]
+        within = [_present(network.head) for network in self._learned.networks]
         seeds = torch.randint(2**62, (math.ceil(len(rows) / _GIVEN),), generator=generator).tolist()
 
         def drawn(chunk: int) -> Encoded:

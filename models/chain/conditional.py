@@ -82,8 +82,17 @@ class Conditional(nn.Module):
             features: (N, P) of the columns before.
             x: (N,) rows, of which the columns before are read.
         """
-        out: Tensor = self(features)
+        return self.finished(self(features), x)
+
+    def finished(self, out: Tensor, x: "Encoded") -> Tensor:
+        """Return (N, outputs) of the network boosted and calibrated, by the columns before of (N,) rows."""
         return (out if self.boosted is None else self.boosted(out, x)) + self.offset
+
+    def leaving(self) -> Tensor:
+        """Return the (outputs, H) that hidden units are multiplied by at last: the free weights, and the curve's."""
+        ordered, tokens = len(self.hats), self.axis.tokens
+        curve = (self.hats @ self.curve) if ordered else torch.zeros(0, len(self.up))
+        return self.leave + pad(curve, (0, 0, tokens - ordered, len(self.leave) - tokens))
 
     @property
     def axis(self) -> Axis:

@@ -1,0 +1,59 @@
+"""A network made ready for many rows: what is linear in the features is a sum of a few rows of a table.
+
+All but a few of a row's features are 0: a code is one of its column's, and steps of rank lie between two that are
+known.  So the first layer, most of the work of a wide table, is a weighted sum of table rows; what is linear behind it
+is multiplied out beforehand.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag, linear
+
+from models.chain.conditional import Conditional
+from models.columns import Axis
+from models.encoding import Encoded
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """What `Conditional.read` returns, from table rows instead of features.
+
+    Args:
+        network: of the column.
+        before: axes of the columns before it.
+        half: multiply bfloat16.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: Conditional, before: Sequence[Axis], *, half: bool) -> None:
+        kind = torch.bfloat16 if half else torch.float32
+        self.network, self._hidden = network, len(network.up)
+        by_feature = torch.cat([network.enter, network.skip])
+        constant, *parts = by_feature.split([1, *[axis.width for axis in before]], 1)
+        self._table = torch.cat([constant.T, *[axis.table(part) for axis, part in zip(before, parts, strict=True)]])
+        self._table[0, : self._hidden] += network.enter_bias
+        self._up, self._up_bias = network.up.to(kind), network.up_bias.to(kind)
+        leave = network.leaving()
+        self._leave = torch.cat([leave, leave @ network.down], 1).to(kind)
+
+    @torch.no_grad()
+    def __call__(self, places: Tensor, weights: Tensor, x: Encoded) -> Tensor:
+        """Return the (n, outputs) that rows are drawn by, in float32.
+
+        Args:
+            places: (n, L) table rows: the constant's, and those of the columns before.
+            weights: (n, L) of each.
+            x: (n,) rows, of which the columns before are read.
+        """
+        network, hidden, tokens = self.network, self._hidden, self.network.axis.tokens
+        entered = embedding_bag(places, self._table, mode="sum", per_sample_weights=weights)
+        both = torch.empty(len(places), 2 * hidden, dtype=self._up.dtype)
+        both[:, :hidden] = entered[:, :hidden]
+        both[:, hidden:] = linear(both[:, :hidden].relu(), self._up, self._up_bias).relu_()
+        out = linear(both, self._leave).float()
+        out += network.leave_bias
+        out[:, tokens:] += entered[:, hidden:]
+        return network.finished(out, x)
