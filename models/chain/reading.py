@@ -31,13 +31,14 @@ class Reader:
     def __init__(self, network: Conditional, before: Sequence[Axis], *, half: bool) -> None:
         kind = torch.bfloat16 if half else torch.float32
         self.network, self._hidden = network, len(network.up)
-        by_feature = torch.cat([network.enter, network.skip])
+        leave, skip = network.leaving(), network.skip
+        by_feature = torch.cat([network.enter, leave @ network.enter])
+        by_feature[len(by_feature) - len(skip) :] += skip
         constant, *parts = by_feature.split([1, *[axis.width for axis in before]], 1)
+        constant[:, 0] += torch.cat([network.enter_bias, leave @ network.enter_bias + network.leave_bias])
         self._table = torch.cat([constant.T, *[axis.table(part) for axis, part in zip(before, parts, strict=True)]])
-        self._table[0, : self._hidden] += network.enter_bias
         self._up, self._up_bias = network.up.to(kind), network.up_bias.to(kind)
-        leave = network.leaving()
-        self._leave = torch.cat([leave, leave @ network.down], 1).to(kind)
+        self._leave = (leave @ network.down).to(kind)
 
     @torch.no_grad()
     def __call__(self, places: Tensor, weights: Tensor, x: Encoded) -> Tensor:
@@ -48,12 +49,7 @@ class Reader:
             weights: (n, L) of each.
             x: (n,) rows, of which the columns before are read.
         """
-        network, hidden, tokens = self.network, self._hidden, self.network.axis.tokens
-        entered = embedding_bag(places, self._table, mode="sum", per_sample_weights=weights)
-        both = torch.empty(len(places), 2 * hidden, dtype=self._up.dtype)
-        both[:, :hidden] = entered[:, :hidden]
-        both[:, hidden:] = linear(both[:, :hidden].relu(), self._up, self._up_bias).relu_()
-        out = linear(both, self._leave).float()
-        out += network.leave_bias
-        out[:, tokens:] += entered[:, hidden:]
-        return network.finished(out, x)
+        linear_part = embedding_bag(places, self._table, mode="sum", per_sample_weights=weights)
+        hidden = linear_part[:, : self._hidden].to(self._up.dtype).relu_()
+        inner = linear(hidden, self._up, self._up_bias).relu_()
+        return self.network.finished(linear_part[:, self._hidden :] + linear(inner, self._leave), x)

@@ -78,7 +78,7 @@ class Head:
 
     def choose(self, choices: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) draws among the choices that have (n, ·) logits."""
-        ends = choices.softmax(1).cumsum(1)
+        ends = choices.softmax(1).cumsum_(1)
         drawn = _spread(ends.mean(1), generator=generator)[:, None] * ends[:, -1:]
         return torch.searchsorted(ends, drawn, right=True)[:, 0].clamp(max=ends.shape[1] - 1)
 
