@@ -52,7 +52,7 @@ class Axis:
     @property
     def coded(self) -> int:
         """Return how many tokens stand for codes."""
-        return len(self.rank)
+        return self.rank.shape[0]
 
     @property
     def tokens(self) -> int:
