@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from models.chain.conditional import Conditional
-from models.chain.reading import Reader
+from models.chain.crossed import Crossed
+from models.chain.folds import Folds
+from models.chain.reading import AnyReader, reading
 from models.columns import Axis, Head, Restricted, edged, features_of, widths
 from models.encoding import UNKNOWN, Encoded
 
@@ -27,14 +29,19 @@ class Chain:
         half: multiply bfloat16 when drawing.
     """
 
-    networks: tuple[Conditional, ...]
+    networks: tuple[Conditional | Crossed, ...]
     half: bool
+
+    @property
+    def folds(self) -> Folds | None:
+        """Return the folds of the rows, in which some columns are learned; None: there are none."""
+        return next((network.folds for network in self.networks if isinstance(network, Crossed)), None)
 
     def ready(self) -> "Drawing":
         """Return what draws from the networks as they are now."""
         axes = [network.axis for network in self.networks]
         return Drawing(
-            tuple(Reader(network, axes[:place], half=self.half) for place, network in enumerate(self.networks))
+            tuple(reading(network, axes[:place], half=self.half) for place, network in enumerate(self.networks))
         )
 
     @torch.no_grad()
@@ -64,7 +71,7 @@ class Chain:
             network = reader.network
             if not network.axis.constant:
                 out = reader(places[some], weights[some], x[some])
-                network.offset += network.head.correction(out, network.log_share)
+                network.correct(out, x[some])
                 _fill(x, network.head, reader(places, weights, x), generator=generator)
                 network.head = Head(edged(network.axis, x, rows=rows)) if extremes else network.head
 
@@ -77,7 +84,7 @@ class Drawing:
         readers: C.
     """
 
-    readers: tuple[Reader, ...]
+    readers: tuple[AnyReader, ...]
 
     @torch.no_grad()
     def draw(self, rows: int, *, generator: torch.Generator) -> Encoded:
@@ -138,7 +145,7 @@ class Drawing:
                 weight += _keep(x, known, head, out)
         return x, weight
 
-    def columns(self, x: Encoded) -> Iterator[tuple[Reader, Tensor, Tensor]]:
+    def columns(self, x: Encoded) -> Iterator[tuple[AnyReader, Tensor, Tensor]]:
         """Yield each column's reader and the (n, L) table rows and weights of the columns before it in (n,) rows.
 
         These are to be filled in one after the other.

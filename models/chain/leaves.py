@@ -77,7 +77,9 @@ class Leaves:
         looking = {feature: [n for n in nodes if n.feature == feature] for feature in {n.feature for n in nodes}}
         bounds = {feature: _bounds(own) for feature, own in looking.items()}
         groups = _grouped({feature: len(found) + 2 for feature, found in bounds.items()})
-        words = [_joined([_words(looking[one], bounds[one], list(map(len, leaves))) for one in group]) for group in groups]
+        words = [
+            _joined([_words(looking[one], bounds[one], list(map(len, leaves))) for one in group]) for group in groups
+        ]
         values = np.zeros((len(leaves), bits), np.float32)
         for row, own in zip(values, leaves, strict=True):
             row[: len(own)] = own

@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag, linear
 
 from models.chain.conditional import Conditional
+from models.chain.crossed import Crossed
 from models.columns import Axis
 from models.encoding import Encoded
 
-__all__ = ["Reader"]
+__all__ = ["AnyReader", "CrossedReader", "Reader", "reading"]
 
 
 class Reader:
@@ -53,3 +54,34 @@ class Reader:
         hidden = linear_part[:, : self._hidden].to(self._up.dtype).relu_()
         inner = linear(hidden, self._up, self._up_bias).relu_()
         return self.network.finished(linear_part[:, self._hidden :] + linear(inner, self._leave), x)
+
+
+class CrossedReader:
+    """What `Crossed.read` returns, from table rows instead of features.
+
+    Args:
+        network: of the column.
+        before: axes of the columns before it.
+        half: multiply bfloat16.
+    """
+
+    def __init__(self, network: Crossed, before: Sequence[Axis], *, half: bool) -> None:
+        self.network = network
+        self._parts = [Reader(part, before, half=half) for part in network.parts]
+
+    def __call__(self, places: Tensor, weights: Tensor, x: Encoded) -> Tensor:
+        """Return the (n, outputs) that rows are drawn by; see `Reader`."""
+        out = torch.empty(len(x), self.network.head.outputs)
+        for part, rows in zip(self._parts, self.network.folds.split(x), strict=True):
+            out[rows] = part(places[rows], weights[rows], x[rows])
+        return out
+
+
+AnyReader = Reader | CrossedReader
+
+
+def reading(network: Conditional | Crossed, before: Sequence[Axis], *, half: bool) -> AnyReader:
+    """Return what reads a column's network from table rows."""
+    if isinstance(network, Crossed):
+        return CrossedReader(network, before, half=half)
+    return Reader(network, before, half=half)
