@@ -298,17 +298,17 @@ class Autoregressive:
     def _discreet(self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator) -> Descent:
         """Make the chain from noisy counts, and return what learns its columns that are not constant."""
         self.plan = replace(self.plan, hidden=self.private.hidden)
-        counts = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
-        axes = [axis_by(span, rows, *counts(self.plan, span)) for span, rows in zip(spans, counts, strict=True)]
+        noisy = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
+        axes = [axis_by(span, rows, *counts(self.plan, span)) for span, rows in zip(spans, noisy, strict=True)]
         x = x[: max(1, self.plan.feature_cells // widths(axes)[-1])]
         features = features_of(axes, x, half=False)
         tables = [Rows(features[:, :width], *axis.target(x)) for axis, width in zip(axes, widths(axes), strict=False)]
-        log_shares = [shares_by(axis, rows) for axis, rows in zip(axes, counts, strict=True)]
+        log_shares = [shares_by(axis, rows) for axis, rows in zip(axes, noisy, strict=True)]
         networks = networks_of(axes, log_shares, plan=self.plan, folds=None, generator=generator)
         self.chain = Chain(networks, half_is_fast() or x.codes.is_cuda)
         learning = [place for place, axis in enumerate(axes) if not axis.constant]
         return descent(
-            [networks[place].to(x.codes.device) for place in learning],
+            [part.to(x.codes.device) for place in learning for part in networks[place].parts],
             [tables[place] for place in learning],
             privacy=privacy,
             plan=self.private,

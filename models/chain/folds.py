@@ -55,7 +55,7 @@ class Folds:
             if axis.span.value is None and not axis.constant:
                 key.append(axis.span.code)
                 names = names * axis.span.size + x.codes[:, axis.span.code]
-                _, names = names.unique(return_inverse=True)
+                names = torch.unique(names, return_inverse=True)[1]
                 if int(names.max()) + 1 >= _NAMED * len(x):
                     return cls(tuple(key), place, count)
         return None
