@@ -21,9 +21,10 @@ How it fails, and what is done about it:
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Self, final
 
 import numpy as np
@@ -32,14 +33,13 @@ from torch import Tensor
 
 from data_contracts import ModelError
 from models.chain.accepting import Accepted
-from models.chain.boosting import Boosted
-from models.chain.conditional import Conditional
 from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
+from models.chain.folds import Folds
 from models.chain.guard import leak
+from models.chain.making import chain_of, counts, learned_from, networks_of, state_of
 from models.chain.private import DISCREET, descent
 from models.columns import (
-    Axis,
     Head,
     Restricted,
     axis_by,
@@ -62,7 +62,7 @@ _TREES = 3.0  # passes' worth of time, that boosted trees take: on Adult 1 to 2
 _GUARDED_ROWS = 200  # held in: fewer tell nothing
 _DRAWN_ROWS = 20_000  # against which rows are held in the attack
 _ATTACKED_ROWS = 3_000  # held in, and twice as many learned from: the error is then .0065, and it takes two seconds
-_CHUNK = 8_192  # rows that one thread draws at a time
+_CHUNK = 4_096  # rows that one thread draws at a time: twice as many take pages of memory anew each time
 _GIVEN = 256  # rows that one thread completes at a time, each by many candidates
 _WAVE = 16  # chunks that are proposed at a time, whatever the number of threads
 
@@ -155,7 +155,7 @@ class Autoregressive:
             generator: all randomness.
             given: (n,) rows, or one, of which what is known is kept, and the rest, of code `UNKNOWN`, is drawn.
         """
-        chain = self._learned
+        chain = self._learned.ready()
         size = _CHUNK if given is None else _GIVEN
         seeds = torch.randint(2**62, (math.ceil(n / size),), generator=generator).tolist()
         known = given if given is None or len(given) == n else given[torch.zeros(n, dtype=torch.int64)]
@@ -167,7 +167,7 @@ class Autoregressive:
                 return chain.draw(high - low, generator=own)
             return chain.complete(known[slice(low, high)], generator=own)
 
-        return Encoded.join(together(drawn, range(len(seeds))) or [chain.draw(0, generator=generator)])
+        return Encoded.join(together(drawn, range(len(seeds))) or [chain.blank(0)])
 
     def sample_where(self, n: int, *, allowed: Sequence[Allowed | None], generator: torch.Generator) -> Encoded:
         """Draw n rows of what is allowed of each column: (n,) encoded, in random order.
@@ -178,10 +178,10 @@ class Autoregressive:
         Raises:
             ModelError: too few can be drawn.
         """
-        chain, accepted, count = self._learned, Accepted(n), 1
+        chain, accepted, count = self._learned.ready(), Accepted(n), 1
         within = [
             None if part is None else Restricted.of(network.head, part)
-            for network, part in zip(chain.networks, allowed, strict=True)
+            for network, part in zip(self._learned.networks, allowed, strict=True)
         ]
 
         def proposed(own: torch.Generator) -> tuple[Encoded, Tensor]:
@@ -201,8 +201,8 @@ class Autoregressive:
         Raises:
             ModelError: a column with such cells has nothing but nulls.
         """
-        chain, filled = self._learned, x.clone()
-        for network in chain.networks:
+        chain, filled = self._learned.ready(), x.clone()
+        for network in self._learned.networks:
             span = network.axis.span
             missing = (x.codes[:, span.code] == UNKNOWN) | (
                 x.codes[:, span.code] == (UNKNOWN if span.null is None else span.null)
@@ -212,7 +212,7 @@ class Autoregressive:
                 fact, remedy = f"column {span.column!r} has none", "Leave it out"
                 raise ModelError("a cell is imputed with a value that was learned", fact, remedy)
         rows = torch.nonzero((filled.codes == UNKNOWN).any(1))[:, 0]
-        within = [_present(network.head) for network in chain.networks]
+        within = [_present(network.head) for network in self._learned.networks]
         seeds = torch.randint(2**62, (math.ceil(len(rows) / _GIVEN),), generator=generator).tolist()
 
         def drawn(chunk: int) -> Encoded:
@@ -234,36 +234,16 @@ class Autoregressive:
         parts = together(chain.log_prob, [x[low : low + _CHUNK] for low in range(0, len(x), _CHUNK)])
         return torch.cat(parts or [torch.zeros(0)])
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def state(self) -> State:
         """Return the weights as tensors, and the configuration as JSON holds it."""
-        tensors: dict[str, Tensor] = {}
-        axes = [network.axis for network in self._learned.networks]
-        for place, network in enumerate(self._learned.networks):
-            named = {**network.state_dict(), **{name: getattr(network.axis, name) for name in _KEPT}}
-            tensors |= {f"{place}.{name}": tensor.cpu().contiguous() for name, tensor in named.items()}
-            if network.boosted is not None:
-                tensors[f"{place}.trees"] = network.boosted.trees
-        edges = [{"ends": list(axis.ends), "outer": list(axis.outer)} for axis in axes]
-        spans = [asdict(axis.span) for axis in axes]
-        return tensors, {"plan": asdict(self.plan), "half": self._learned.half, "spans": spans, "edges": edges}
+        return state_of(self._learned, self.plan)
 
     @classmethod
     def from_state(cls, tensors: dict[str, Tensor], config: dict[str, Any]) -> Self:
         """Return the model that `state` described."""
-        tuples = {name: tuple(config["plan"][name]) for name in ("passes", "guards")}
-        plan = Plan(**{**config["plan"], **tuples})
-        axes = []
-        for place, (span, edge) in enumerate(zip(config["spans"], config["edges"], strict=True)):
-            token, log_share, rank = (tensors[f"{place}.{name}"] for name in _KEPT)
-            ends, outer = tuple(edge["ends"]), tuple(edge["outer"])
-            axes.append(Axis(Span(**span), *_counts(plan, Span(**span)), token, log_share, rank, ends, outer))
+        chain, plan = chain_of(tensors, config)
         model = cls(plan)
-        networks = _networks(axes, [torch.zeros(axis.tokens) for axis in axes], plan=plan, generator=torch.Generator())
-        for place, network in enumerate(networks):
-            network.load_state_dict({name: tensors[f"{place}.{name}"] for name in network.state_dict()})
-            if f"{place}.trees" in tensors:
-                network.boosted = Boosted.of(axes[:place], tensors[f"{place}.trees"])
-        model.chain = Chain(networks, half=config["half"])
+        model.chain = chain
         return model
 
     @property
@@ -294,11 +274,12 @@ class Autoregressive:
             ModelError: there are no rows.
         """
         require_rows(x)
-        axes = [axis_of(span, x, *_counts(self.plan, span)) for span in spans]
+        axes = [axis_of(span, x, *counts(self.plan, span)) for span in spans]
         most = max(1, self.plan.feature_cells // widths(axes)[-1])
         x = x[torch.randperm(len(x), generator=generator)[:most].to(x.codes.device)]
         log_shares = [frequencies(axis, axis.target(x)[0]) for axis in axes]
-        networks = _networks(axes, log_shares, plan=self.plan, generator=generator)
+        folds = Folds.of(axes, x, count=self.plan.folds)
+        networks = networks_of(axes, log_shares, plan=self.plan, folds=folds, generator=generator)
         self.chain = Chain(networks, half_is_fast() or x.codes.is_cuda)
         return x
 
@@ -311,49 +292,33 @@ class Autoregressive:
         passes = self.plan.passes_over(len(x), len(axes))
         table = [Rows(features[:, :width], *axis.target(x)) for axis, width in zip(axes, widths(axes), strict=False)]
         return [
-            Learner(network.to(x.codes.device), rows, plan=self.plan, passes=passes, seed=seed, half=half)
+            Learner(
+                part.to(x.codes.device), rows, among=among, plan=self.plan, passes=passes, seed=seed + fold, half=half
+            )
             for network, rows, seed in zip(networks, table, seeds, strict=True)
             if not network.axis.constant
+            for fold, (part, among) in enumerate(zip(network.parts, learned_from(network, x), strict=True))
         ]
 
     def _discreet(self, x: Encoded, spans: Sequence[Span], *, privacy: Privacy, generator: torch.Generator) -> Descent:
         """Make the chain from noisy counts, and return what learns its columns that are not constant."""
         self.plan = replace(self.plan, hidden=self.private.hidden)
-        counts = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
-        axes = [axis_by(span, rows, *_counts(self.plan, span)) for span, rows in zip(spans, counts, strict=True)]
+        noisy = noisy_rows(x.codes, [span.size for span in spans], privacy=privacy, generator=generator)
+        axes = [axis_by(span, rows, *counts(self.plan, span)) for span, rows in zip(spans, noisy, strict=True)]
         x = x[: max(1, self.plan.feature_cells // widths(axes)[-1])]
         features = features_of(axes, x, half=False)
         tables = [Rows(features[:, :width], *axis.target(x)) for axis, width in zip(axes, widths(axes), strict=False)]
-        log_shares = [shares_by(axis, rows) for axis, rows in zip(axes, counts, strict=True)]
-        networks = _networks(axes, log_shares, plan=self.plan, generator=generator)
+        log_shares = [shares_by(axis, rows) for axis, rows in zip(axes, noisy, strict=True)]
+        networks = networks_of(axes, log_shares, plan=self.plan, folds=None, generator=generator)
         self.chain = Chain(networks, half_is_fast() or x.codes.is_cuda)
         learning = [place for place, axis in enumerate(axes) if not axis.constant]
         return descent(
-            [networks[place].to(x.codes.device) for place in learning],
+            [part.to(x.codes.device) for place in learning for part in networks[place].parts],
             [tables[place] for place in learning],
             privacy=privacy,
             plan=self.private,
             generator=generator,
         )
-
-
-_KEPT = ("token", "log_share", "rank")  # of an axis, as tensors
-
-
-def _counts(plan: Plan, span: Span) -> tuple[int, int, int]:
-    """Return how finely a column is told apart."""
-    valued = span.value is not None
-    return plan.bins if valued else 0, plan.gaussians if valued else 0, plan.knots
-
-
-def _networks(
-    axes: Sequence[Axis], log_shares: Sequence[Tensor], *, plan: Plan, generator: torch.Generator
-) -> tuple[Conditional, ...]:
-    """Return a network for each column."""
-    return tuple(
-        Conditional(axis, inputs, hidden=plan.hidden, curve=plan.curve, log_share=log_share, generator=generator)
-        for axis, inputs, log_share in zip(axes, widths(axes), log_shares, strict=False)
-    )
 
 
 def _under_way(learners: Sequence[Learner]) -> State:
@@ -381,11 +346,16 @@ def _present(head: Head) -> Restricted | None:
 
 
 def _loss(learners: Sequence[Learner]) -> float:
-    """Return the loss of a row that is held in, in nats."""
-    return sum(float(one.kept_losses.mean()) for one in learners)
+    """Return the loss of a row that is held in, in nats; that of a column is the mean over its folds."""
+    folds = Counter(map(_column, learners))
+    return sum(float(one.kept_losses.mean()) / folds[_column(one)] for one in learners)
 
 
 def _note(learners: Sequence[Learner]) -> str:
     """Return how far the learners are, for people."""
-    learning = sum(not one.done for one in learners)
+    learning = len({_column(one) for one in learners if not one.done})
     return f"held-in log-likelihood {-_loss(learners):.3f}, {learning} columns learning"
+
+
+def _column(learner: Learner) -> int:
+    return learner.network.axis.span.code

@@ -82,8 +82,26 @@ class Conditional(nn.Module):
             features: (N, P) of the columns before.
             x: (N,) rows, of which the columns before are read.
         """
-        out: Tensor = self(features)
+        return self.finished(self(features), x)
+
+    def finished(self, out: Tensor, x: "Encoded") -> Tensor:
+        """Return (N, outputs) of the network boosted and calibrated, by the columns before of (N,) rows."""
         return (out if self.boosted is None else self.boosted(out, x)) + self.offset
+
+    def correct(self, out: Tensor, x: "Encoded") -> None:  # noqa: ARG002 - where there are folds, rows are told apart
+        """Let each token be chosen as often as it was seen, by the (n, outputs) of (n,) rows."""
+        self.offset += self.head.correction(out, self.log_share)
+
+    def leaving(self) -> Tensor:
+        """Return the (outputs, H) that hidden units are multiplied by at last: the free weights, and the curve's."""
+        ordered, tokens = len(self.hats), self.axis.tokens
+        curve = (self.hats @ self.curve) if ordered else torch.zeros(0, len(self.up))
+        return self.leave + pad(curve, (0, 0, tokens - ordered, len(self.leave) - tokens))
+
+    @property
+    def parts(self) -> "tuple[Conditional, ...]":
+        """Return the networks that are learned: this one; see `Crossed`."""
+        return (self,)
 
     @property
     def axis(self) -> Axis:

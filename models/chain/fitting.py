@@ -42,6 +42,7 @@ class Plan:
         certainty: standard errors by which later weights must be better than those kept, on the rows held in.
         honesty: of what later weights gain on rows learned from, the least share that holds for rows held in too;
             a gain beyond it is of these rows, not of what they have in common.
+        folds: F, where the columns before a column all but name a row; 1: none.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
         guards: shares of the planned passes after which a membership attack on rows held in is tried.
@@ -66,6 +67,7 @@ class Plan:
     patience: int = 4
     certainty: float = 1.0
     honesty: float = 0.1
+    folds: int = 3
     holdin: float = 0.1
     judged_rows: int = 10_000
     guards: tuple[float, ...] = (0.15, 0.3, 0.6)
@@ -121,16 +123,19 @@ class Learner:
 
     Args:
         network: to be trained.
-        rows: N of them, in random order; the first of them judge it.
+        rows: N of them, in random order.
+        among: (n,) positions of those that are its own; the first of them judge it.
         plan: how it learns.
         passes: over the rows, at most.
         seed: for the order of rows and for dropout.
         half: multiply bfloat16.
     """
 
-    def __init__(self, network: Conditional, rows: Rows, *, plan: Plan, passes: int, seed: int, half: bool) -> None:
+    def __init__(
+        self, network: Conditional, rows: Rows, *, among: Tensor, plan: Plan, passes: int, seed: int, half: bool
+    ) -> None:
         self.network, self.rows, self.plan, self.half = network, rows, plan, half
-        places = torch.arange(len(rows.token), device=rows.token.device)
+        self._among = places = among
         held = plan.held(len(places))
         self.judged, self.learned = places[:held], places[held:]
         if not held:
@@ -177,12 +182,13 @@ class Learner:
         axis = self.network.axis
         if axis.bins or axis.tokens > MOST_TOKENS or all(one.constant for one in before) or not len(self.learned):
             return
-        parts = torch.split(self.rows.features.cpu(), _JUDGED_BATCH)
+        own = self._among.cpu()
+        parts = [self.rows.features[some].cpu() for some in torch.split(self._among, _JUDGED_BATCH)]
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=self.half):
             out = torch.cat([self.network(part) for part in parts])
         seed = int(torch.randint(2**31, (1,), generator=self.generator))
-        token = self.rows.token.cpu()
-        self.network.boosted = boost(before, x, out, token=token, held=len(self.judged), seed=seed)
+        token = self.rows.token.cpu()[own]
+        self.network.boosted = boost(before, x[own], out, token=token, held=len(self.judged), seed=seed)
 
     def settle(self) -> None:
         """Give the network the weights that were kept, where rows are drawn."""

@@ -52,7 +52,7 @@ class Axis:
     @property
     def coded(self) -> int:
         """Return how many tokens stand for codes."""
-        return len(self.rank)
+        return self.rank.shape[0]
 
     @property
     def tokens(self) -> int:
@@ -107,6 +107,39 @@ class Axis:
             parts.append(self._steps(self.rank.to(code.device)[token][:, None]))
         joined = torch.cat(parts, 1) if parts else torch.zeros(len(code), 0, device=code.device)
         return joined * (code >= 0)[:, None]
+
+    def table(self, weights: Tensor) -> Tensor:
+        """Return (R, H): what (H, P) weights make of each token, of each whole number of steps, and of the score."""
+        coded, valued = self.coded if self.span.size > 1 else 0, self.span.value is not None
+        codes, steps, score = weights.T.split([coded, self.width - coded - valued, int(valued)])
+        if valued:
+            return torch.cat([codes, torch.zeros_like(score), steps.cumsum(0), score])
+        return codes + self._steps(self.rank[:, None]) @ steps if self.ranked else codes
+
+    @property
+    def table_rows(self) -> int:
+        """Return R, the rows of `table`."""
+        return (self.coded if self.span.size > 1 else 0) + (self.knots + 2 if self.span.value is not None else 0)
+
+    @property
+    def lookups(self) -> int:
+        """Return L, the rows of `table` that a row's features are a sum of."""
+        return (self.span.size > 1) + (3 if self.span.value is not None else 0)
+
+    def looked_up(self, x: Encoded) -> tuple[Tensor, Tensor]:
+        """Return (N, L) rows of `table` and their (N, L) weights: the features of (N,) rows, no code unknown."""
+        coded = self.span.size > 1
+        places = [self.token[x.codes[:, self.span.code]]] if coded else []
+        weights = [torch.ones(len(x))] if coded else []
+        if self.span.value is not None:
+            score = x.values[:, self.span.value]
+            present, score = (~score.isnan()).float(), score.nan_to_num(0.0)
+            taken = torch.special.ndtr(score) * self.knots
+            whole = taken.long().clamp(max=self.knots - 1)
+            part, begin = taken - whole, self.coded if coded else 0
+            places += [begin + whole, begin + whole + 1, torch.full_like(whole, begin + self.knots + 1)]
+            weights += [(1 - part) * present, part * present, score * present]
+        return torch.stack(places, 1), torch.stack(weights, 1)
 
     def codes(self, token: Tensor, *, generator: torch.Generator) -> Tensor:
         """Return (n,) codes for (n,) tokens: their only one, or one of the group's by its frequency."""
