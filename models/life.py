@@ -125,7 +125,7 @@ class Course:
     def __init__(self, terms: Terms, *, planned: int, history: Sequence[str] = (), seconds: float = 0.0) -> None:
         self.terms, self.planned, self.history = terms, planned, list(history)
         self._started = self._begun = self._saved = time.monotonic()
-        self._before, self._last = seconds, 0.0
+        self._before, self._last, self._going = seconds, 0.0, True
 
     @classmethod
     def begin(cls, terms: Terms, *, planned: int) -> tuple[Self, State | None]:
@@ -149,12 +149,13 @@ class Course:
         if self.terms.on_progress is not None:
             left = min((self.planned - done) * self.seconds / done, budget - self.seconds)
             self.terms.on_progress(Step(done, self.planned, loss, max(0.0, left), note))
-        return done != self.terms.steps and self.seconds + self._last <= budget
+        self._going = done != self.terms.steps and self.seconds + self._last <= budget
+        return self._going
 
     def keep(self, state: Callable[[], State]) -> None:
-        """Save a checkpoint if it is time for one."""
+        """Save a checkpoint if it is time for one; not after the last step, or who takes it up would take another."""
         checkpoint, now = self.terms.checkpoint, time.monotonic()
-        if checkpoint is not None and now - self._saved >= self.terms.checkpoint_seconds:
+        if checkpoint is not None and self._going and now - self._saved >= self.terms.checkpoint_seconds:
             tensors, config = state()
             checkpoint.save((tensors, {**config, "history": self.history, "seconds": self.seconds}))
             self._saved = time.monotonic()

@@ -1,7 +1,7 @@
 """Train: learn the training rows.
 
-Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``; while it lasts,
-``<run>/checkpoint/``.
+Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``; ``training.json``
+with the loss of each step; while it lasts, ``<run>/checkpoint/``.
 Fails when: the model's name is not known, there are too few rows, or the likelihood is not finite.
 Safe to repeat because: the same rows, seed and steps give the same bytes, the folder is replaced whole, and a training
 that was interrupted goes on from its checkpoint.
@@ -21,12 +21,13 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Combination, Contract, ModelError, odcs
 from tasks.learning.checkpoints import DiskCheckpoint
 from tasks.learning.combinations import allowed_codes
+from tasks.learning.curves import Curve
 from tasks.learning.modelfiles import save_model
 from tasks.learning.secrets import secret_generator
 from tasks.parquet import read_batches
 from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
-from tasks.storage import digest_folder
+from tasks.storage import digest_folder, write_json
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +89,8 @@ def train(
     }
     checkpoint = DiskCheckpoint(Path(run) / "checkpoint", {**asked, **_basis(contract, train)})
     with one_thread(), steps_shown("training") as follow:
-        terms = Terms(budget_seconds, steps, follow, checkpoint, CHECKPOINT_SECONDS, privacy)
+        curve = Curve(follow, checkpoint)
+        terms = Terms(budget_seconds, steps, curve.told, curve, CHECKPOINT_SECONDS, privacy)
         learner.fit(x, encoder.spans, generator=generator, terms=terms)
     described = {
         "model": name,
@@ -102,6 +104,7 @@ def train(
         "columns": encoder.state(),
     }
     folder = save_model(Path(run) / "model", learner, described)
+    write_json(Path(run) / "training.json", {"model": name, "steps": curve.steps})
     checkpoint.remove()
     fitted = learner.fitted
     logger.info("trained %s: %s steps in %.0f s", name, f"{fitted.steps:,}", fitted.seconds)

@@ -52,7 +52,6 @@ class DiskCheckpoint:
         if metadata.get("key") != self.key:
             logger.warning("the checkpoint in %s is of another fit: training begins anew", self.folder)
             return None
-        logger.info("training goes on after %s steps, from the checkpoint in %s", len(config["history"]), self.folder)
         return tensors, config
 
     def save(self, state: "State") -> None:

@@ -1,5 +1,6 @@
 """Training that is interrupted: by a signal that nothing can hold off, by a bad checkpoint, by another fit's."""
 
+import json
 import logging
 import os
 import signal
@@ -71,7 +72,31 @@ def test_a_killed_training_that_is_repeated_ends_in_the_same_model(data, tmp_pat
 
     assert "training goes on after" in logged.text
     assert again.digest == undisturbed.digest
-    assert sorted(path.name for path in killed.iterdir()) == ["model"]
+    assert sorted(path.name for path in killed.iterdir()) == ["model", "training.json"]
+    curves = [json.loads((run / "training.json").read_text())["steps"] for run in (killed, whole)]
+    assert curves[0] == curves[1]
+    assert len(curves[0]) == undisturbed.steps
+    assert all(step["loss"] is not None for step in curves[0])
+
+
+def test_a_contest_that_is_interrupted_goes_on(data, tmp_path, monkeypatch):
+    interrupted, whole, save = tmp_path / "interrupted", tmp_path / "whole", DiskCheckpoint.save
+    saves = iter(range(STEPS))
+
+    def save_or_stop(checkpoint, state):
+        save(checkpoint, state)
+        if next(saves) == STEPS // 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("tasks.train.CHECKPOINT_SECONDS", 0.0)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(DiskCheckpoint, "save", save_or_stop)
+        train.fn(CONTRACT, data, run=str(interrupted), model="auto", seed=3, steps=STEPS)
+    again = train.fn(CONTRACT, data, run=str(interrupted), model="auto", seed=3, steps=STEPS)
+    undisturbed = train.fn(CONTRACT, data, run=str(whole), model="auto", seed=3, steps=STEPS)
+
+    assert again.digest == undisturbed.digest
+    assert (interrupted / "training.json").read_bytes() == (whole / "training.json").read_bytes()
 
 
 def test_a_checkpoint_comes_back_whole(tmp_path):
