@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.reports.shares import tenth
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -28,7 +30,14 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"count": _count, "figure": _figure, "percent": _percent, "line": _line, "bounds": _bounds}
+    environment.filters |= {
+        "count": _count,
+        "figure": _figure,
+        "percent": _percent,
+        "tenth": _tenth,
+        "line": _line,
+        "bounds": _bounds,
+    }
     return environment
 
 
@@ -44,6 +53,11 @@ def _figure(value: float | None) -> str:
 def _percent(value: float) -> str:
     """Return a share in percent; a small one is never shown as none."""
     return "< 0.01 %" if 0 < value < 0.0001 else f"{value:.2%}".replace("%", " %")  # noqa: PLR2004
+
+
+def _tenth(value: float | None) -> str:
+    """Return a share to a tenth of a percent, as fine as a real one is shown."""
+    return "–" if value is None else tenth(value)  # noqa: RUF001 - a dash
 
 
 def _line(text: str) -> str:

@@ -89,9 +89,10 @@ def test_a_contest_that_is_interrupted_goes_on(data, tmp_path, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr("tasks.train.CHECKPOINT_SECONDS", 0.0)
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(DiskCheckpoint, "save", save_or_stop)
-        train.fn(CONTRACT, data, run=str(interrupted), model="auto", seed=3, steps=STEPS)
+        with pytest.raises(KeyboardInterrupt):
+            train.fn(CONTRACT, data, run=str(interrupted), model="auto", seed=3, steps=STEPS)
     again = train.fn(CONTRACT, data, run=str(interrupted), model="auto", seed=3, steps=STEPS)
     undisturbed = train.fn(CONTRACT, data, run=str(whole), model="auto", seed=3, steps=STEPS)
 
