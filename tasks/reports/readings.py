@@ -1,6 +1,7 @@
 """Each score read aloud: what its figure means, in a sentence for people who know no statistics."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 
 from tasks.references import Score
 from tasks.reports.shares import fine, tenth
@@ -24,6 +25,10 @@ def _sentence(note: str) -> str:
 
 def _beside(score: Score, words: str) -> str:
     return "" if score.floor is None or score.floor != score.floor else words.format(fine(score.floor))
+
+
+def _by_chance(percent: int) -> str:
+    return f"By chance: {percent}\N{NO-BREAK SPACE}%."
 
 
 def _nothing(score: Score) -> str:
@@ -79,17 +84,62 @@ def _gap(score: Score) -> str:
     )
 
 
-def _membership(score: Score) -> str:
-    return (
-        f"Given a row that was learned from and one that was not, an attacker picks the right one in "
-        f"{fine(score.value)} of cases. {_COIN}"
-    )
-
-
-def _hits(percent: int) -> Callable[[Score], str]:
+def _picked(who: str, among: str = "") -> Callable[[Score], str]:
     def read(score: Score) -> str:
-        found = f"an attacker finds {fine(score.value)} of the rows learned from"
-        return f"Wrong about {percent} in a hundred others, {found}. By chance: {percent}\N{NO-BREAK SPACE}%."
+        picks = f"picks the right one in {fine(score.value)} of cases"
+        return f"{who}, given a row that was learned from and one that was not{among}, {picks}. {_COIN}"
+
+    return read
+
+
+def _found(who: str, percent: int, among: str = "") -> Callable[[Score], str]:
+    def read(score: Score) -> str:
+        finds = f"finds {fine(score.value)} of the rows learned from{among}"
+        return f"{who}, wrong about {percent} in a hundred others, {finds}. {_by_chance(percent)}"
+
+    return read
+
+
+def _attacks() -> Iterator[tuple[str, Callable[[Score], str]]]:
+    """Yield each membership attack's score and its reading."""
+    attackers = {
+        "membership": "An attacker who looks how near synthetic rows come",
+        "domias": "An attacker who looks where synthetic rows crowd more than real ones",
+    }
+    for name, who in attackers.items():
+        for part, among in (("", ""), ("outliers_", ", both among the most outlying twentieth")):
+            yield f"{name}_{part}auc", _picked(who, among)
+            yield f"{name}_{part}tpr", _found(who, 1, among.replace(", both", ""))
+            yield f"{name}_{part}tpr_10", _found(who, 10, among.replace(", both", ""))
+
+
+def _risk(attempts: str) -> Callable[[Score], str]:
+    def read(score: Score) -> str:
+        return (
+            f"Of the attempts to {attempts} that would fail without these rows, {fine(score.value)} succeed with them."
+        )
+
+    return read
+
+
+def _as_near(percent: int) -> Callable[[Score], str]:
+    def read(score: Score) -> str:
+        near = f"{fine(score.value)} of the synthetic rows come as near to a row learned from"
+        return f"{near} as the nearest {percent} in a hundred real rows never seen. {_by_chance(percent)}"
+
+    return read
+
+
+def _epsilon(score: Score) -> str:
+    factor = math.exp(min(score.value, 700))
+    return f"Whether any one row was there changes the probability of no outcome by more than a factor of {factor:.3g}."
+
+
+def _crowded(what: str) -> Callable[[Score], str]:
+    def read(score: Score) -> str:
+        return (
+            f"{what}, from the crowd outwards: {fine(score.value)} of the ideal{_beside(score, '; held-out rows, {}')}."
+        )
 
     return read
 
@@ -124,8 +174,15 @@ _READINGS: dict[str, Callable[[Score], str]] = {
     "utility_real": _useful("real rows"),
     "utility_synthetic": _useful("synthetic rows"),
     "utility_gap": _gap,
-    "membership_auc": _membership,
-    "membership_tpr": _hits(1),
+    **dict(_attacks()),
+    "singling_out_risk": _risk("single one real row out"),
+    "linkability_risk": _risk("link two halves of a real row"),
+    "inference_risk": _risk("guess a cell of a real row from its others"),
+    "dcr_share_2": _as_near(2),
+    "dcr_share_5": _as_near(5),
+    "epsilon": _epsilon,
+    "alpha_precision": _crowded("Synthetic rows lie where real ones do"),
+    "beta_recall": _crowded("Synthetic rows reach wherever real ones are"),
     "copies": _copies,
     "copies_holdout": _copies_by_chance,
     "copies_excess": _excess,

@@ -145,7 +145,7 @@ def test_scores_stand_beside_their_floors_and_a_missing_one_is_a_dash() -> None:
     assert "at least 0.95" in row
     assert not re.search(r"\bnan\b", page)
     assert "It could not be had: the target does not vary." in page
-    assert "something new" in page
+    assert "Something new" in page
 
 
 def test_a_threshold_without_a_score_is_missing() -> None:
@@ -169,12 +169,34 @@ def test_every_score_is_read_aloud(name: str, value: float) -> None:
         (Score("two_sample_train", 0.8, "m", "1", 0, floor=1.0), "in 60.0 % of cases; shown two real rows, in 50.0 %"),
         (Score("utility_gap", 0.0153, "tasks.scoring.utility.auc", "1", 0), "loses 1.53 points in a hundred of pairs"),
         (Score("utility_gap", -0.1, "tasks.scoring.utility.auc", "1", 0), "Nothing is lost"),
-        (Score("membership_tpr", 0.0123, "m", "1", 0), "an attacker finds 1.23 % of the rows learned from"),
+        (
+            Score("membership_tpr", 0.0123, "m", "1", 0),
+            "wrong about 1 in a hundred others, finds 1.23 % of the rows learned from. By",
+        ),
+        (
+            Score("domias_outliers_tpr_10", 0.2, "m", "1", 0),
+            "finds 20.0 % of the rows learned from among the most outl",
+        ),
+        (Score("linkability_risk", 0.011, "m", "1", 0), "that would fail without these rows, 1.10 % succeed with"),
+        (Score("epsilon", 3.0, "m", "1", 0), "a factor of 20.1"),
+        (Score("something_new", 0.5, "m", "1", 0, floor=0.25), "Real rows in its place reach 25.0 %."),
         (Score("copies", 0.0, "m", "1", 0, floor=0.0012), "0.00 % of the synthetic rows equal a row"),
     ],
 )
 def test_a_reading_says_what_the_figure_says(score: Score, words: str) -> None:
     assert words in reading(score).replace("\N{NO-BREAK SPACE}", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("domias_new", "Privacy"), ("utility_both", "Utility"), ("beta_recall", "Fidelity"), ("novelty", "Other")],
+)
+def test_a_score_without_words_stands_among_its_like(name: str, group: str) -> None:
+    page = pages.report(CONTRACT, [Score(name, 0.5, "m", "1", 0)], verdict=verdict(passed=True))
+
+    assert (
+        name.replace("_", " ").capitalize() in page.split(f'<section id="{group.lower()}">')[1].split("</section>")[0]
+    )
 
 
 def test_columns_and_pairs_come_worst_first_by_their_own_scores() -> None:
