@@ -32,7 +32,7 @@ _AXIS = 16  # of that, for the labels below it
 _LINE = 28  # of a category: its label and two thin bars
 _LETTERS = 38  # of a label that fit into the width
 _LABELS = 96  # for the names beside the cells of pairs
-_SMALL, _LETTERS_BESIDE = 9.0, 20  # of the letters there: their size and number
+_SMALL, _LETTERS_BESIDE = 10.0, 18  # of the letters there: their size and number
 _WIDEST = 40.0  # cell
 _EMPTY = 0.35  # a cell's ground, so that one without a figure is seen
 _CURVE = 150  # of a training
@@ -50,8 +50,8 @@ def strengths(found: Pairs, table: str) -> Markup:
 
 
 def gaps(found: Pairs) -> Markup:
-    """Return how much stronger each pair is in the synthetic table, four times as dark as the strengths."""
-    return _cells(found, [pair.gap for pair in found.pairs], "Synthetic less real strength of each pair", darker=4.0)
+    """Return how much stronger each pair is in the synthetic table, four times as full as the strengths."""
+    return _cells(found, [pair.gap for pair in found.pairs], "Synthetic less real strength of each pair", fuller=4.0)
 
 
 def plane(found: Landscape, view: View) -> Markup:
@@ -134,7 +134,7 @@ def _pairs_of_bars(bars: Sequence[Bar], name: str) -> Markup:
         return inline(figure, name=name, titles=titles)
 
 
-def _cells(found: Pairs, figures: Sequence[float | None], name: str, *, darker: float = 1.0) -> Markup:
+def _cells(found: Pairs, figures: Sequence[float | None], name: str, *, fuller: float = 1.0) -> Markup:
     """Return the lower triangle as cells, the names along its diagonal: of the row before and the column below."""
     count = len(found.columns)
     side = min((WIDTH - _LABELS) / max(count, 1), _WIDEST)
@@ -142,7 +142,7 @@ def _cells(found: Pairs, figures: Sequence[float | None], name: str, *, darker: 
         axes.set(xlim=(0, WIDTH), ylim=(side * count + 2, 0))
         places = [(column * side, row * side) for row in range(count) for column in range(row)]
         for number, (place, strength) in enumerate(zip(places, figures, strict=True)):
-            colour, shade = (LESS if (strength or 0.0) < 0 else MORE), min(1.0, abs(strength or 0.0) * darker)
+            colour, shade = (LESS if (strength or 0.0) < 0 else MORE), min(1.0, abs(strength or 0.0) * fuller)
             square(axes, place, side - 1, LINE, alpha=_EMPTY)
             square(axes, place, side - 1, colour, alpha=shade, gid=f"t{number}")
         for row, column in enumerate(found.columns):

@@ -21,10 +21,10 @@ _WORST = 10  # columns and pairs that are named
 _DRAWN = 60  # columns: 60 histograms are a third of a megabyte; who has more looks at the worst
 _TOLD = 200  # steps of a training in words
 _AT_A_GLANCE = {
-    "two_sample_train": "Likeness",
-    "utility_synthetic": "Usefulness",
-    "membership_auc": "Privacy",
-    "copies": "Copies",
+    "Likeness": ("two_sample_train",),
+    "Usefulness": ("utility_synthetic", "utility_gap"),
+    "Privacy": ("membership_auc",),
+    "Copies": ("copies",),
 }
 
 
@@ -92,10 +92,14 @@ def _worded(score: Score) -> dict[str, Any]:
     }
 
 
-def _glance(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return the few scores that say most, each with the question that it answers."""
+def _glance(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any], list[str]]]:
+    """Return the few scores that say most, each with what it is about and with its readings."""
     named = {row["score"].name: row for row in rows}
-    return [(title, named[name]) for name, title in _AT_A_GLANCE.items() if name in named]
+    return [
+        (title, named[names[0]], [named[name]["reading"] for name in names if name in named])
+        for title, names in _AT_A_GLANCE.items()
+        if names[0] in named
+    ]
 
 
 def _columns(found: Sequence[Marginal], details: Mapping[str, Any]) -> list[dict[str, Any]]:
