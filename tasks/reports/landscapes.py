@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from data_contracts import Column, Contract
 from tasks.reports.axes import numbers
+from tasks.reports.kinds import comparable, is_named
 from tasks.reports.suppression import shown
 
 __all__ = ["Landscape", "View", "landscape"]
@@ -71,7 +72,7 @@ def landscape(contract: Contract, *, train: pa.Table, synthetic: pa.Table, holdo
         synthetic: the rows generated.
         holdout: real rows that were not learned from.
     """
-    columns = [column for column in contract.columns if column.kind != "id" and not column.primary_key]
+    columns = comparable(contract)
     tables = [_thinned(table) for table in (train, synthetic, holdout)]
     fewest = min(map(len, tables))
     if fewest < _ROWS_A_SQUARE * _FEWEST_SQUARES**2:
@@ -96,7 +97,7 @@ def _points(columns: Sequence[Column], tables: Sequence[pa.Table]) -> Floats:
     parts = []
     for column in columns:
         values = [table[column.name] for table in tables]
-        parts.append(_marks(values) if column.kind in ("category", "boolean") else _standardised(values, column))
+        parts.append(_marks(values) if is_named(column) else _standardised(values, column))
     return np.hstack([np.empty((sum(map(len, tables)), 0)), *parts])
 
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from data_contracts import Column, Contract
 from tasks.reports.axes import Axis, axis_over
+from tasks.reports.kinds import comparable, is_named
 from tasks.reports.suppression import FEWEST, shown
 
 __all__ = ["Bar", "Marginal", "marginals"]
@@ -58,7 +59,7 @@ class Marginal:
 def marginals(
     contract: Contract, *, train: pa.Table, synthetic: pa.Table, holdout: pa.Table | None = None
 ) -> list[Marginal]:
-    """Return each column of the tables as bars; ids have no shape to compare and are left out.
+    """Return each column of the tables that has a shape to compare as bars.
 
     Args:
         contract: of all tables.
@@ -67,13 +68,12 @@ def marginals(
         holdout: real rows that were not learned from: how far apart two real tables lie.
     """
     tables = [train, synthetic, *([] if holdout is None else [holdout])]
-    columns = [column for column in contract.columns if column.kind != "id"]
-    return [_marginal(column, [table[column.name] for table in tables]) for column in columns]
+    return [_marginal(column, [table[column.name] for table in tables]) for column in comparable(contract, keys=True)]
 
 
 def _marginal(column: Column, values: list[pa.ChunkedArray]) -> Marginal:
     """Return one column of two or three tables, the real one first."""
-    axis = None if column.kind in ("category", "boolean") else axis_over(column, values[:2])
+    axis = None if is_named(column) else axis_over(column, values[:2])
     labels, counts = _frequencies(column, values) if axis is None else (list(axis.labels), _binned(axis, values))
     counts = [[*each, array.null_count] for each, array in zip(counts, values, strict=True)]
     visible = shown(counts[0])

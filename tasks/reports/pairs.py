@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from data_contracts import Column, Contract
+from tasks.reports.kinds import comparable, is_named
 from tasks.reports.suppression import FEWEST
 
 __all__ = ["Pair", "Pairs", "pairs"]
@@ -58,15 +59,15 @@ class Pairs:
 
 
 def pairs(contract: Contract, *, train: pa.Table, synthetic: pa.Table) -> Pairs:
-    """Return how strongly the columns of two tables go together, numbers first; ids are left out.
+    """Return how strongly the columns of two tables go together, numbers first.
 
     Args:
         contract: of both tables.
         train: the real rows that were learned from.
         synthetic: the rows generated.
     """
-    there = [column for column in contract.columns if column.kind != "id" and not column.primary_key]
-    ordered = sorted(there, key=_is_category)[:_MOST_COLUMNS]
+    there = comparable(contract)
+    ordered = sorted(there, key=is_named)[:_MOST_COLUMNS]
     names = tuple(column.name for column in ordered)
     real, other = (_strengths(ordered, _thinned(table)) for table in (train, synthetic))
     found = [
@@ -87,13 +88,9 @@ def _known(figure: float) -> float | None:
     return None if np.isnan(figure) else float(figure)
 
 
-def _is_category(column: Column) -> bool:
-    return column.kind in ("category", "boolean")
-
-
 def _strengths(columns: Sequence[Column], table: pa.Table) -> list[list[float]]:
     """Return the lower triangle of the strengths of pairs, NaN where there is none."""
-    values = [(_codes if _is_category(column) else _ranks)(table[column.name].combine_chunks()) for column in columns]
+    values = [(_codes if is_named(column) else _ranks)(table[column.name].combine_chunks()) for column in columns]
     return [[_strength(values[i], values[j]) for j in range(i)] for i in range(len(columns))]
 
 

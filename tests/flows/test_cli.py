@@ -46,6 +46,8 @@ SHOWN = {
     "seed": 0,
     "scores": [],
     "verdict": {"checks": []},
+    "comparison": None,
+    "signature": None,
 }
 
 STEPS = ("open_run", "ingest", "validate", "split", "train", "generate", "score", "report", "publish")
