@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "BAD",
     "FAINT",
     "HOLDOUT",
     "INK",
@@ -29,6 +30,7 @@ __all__ = [
     "REAL",
     "SYNTHETIC",
     "WIDTH",
+    "bar",
     "canvas",
     "inline",
     "said",
@@ -41,12 +43,13 @@ WIDTH = 340
 INK, FAINT, LINE = "#010101", "#010102", "#010103"
 REAL, SYNTHETIC, HOLDOUT = "#010104", "#010105", "#010106"
 MORE, LESS = "#010107", "#010108"
+BAD = "#010109"
 """Colours that stand for the style sheet's own, by `_VARIABLES`."""
 
 _VARIABLES = dict(
     zip(
-        (INK, FAINT, LINE, REAL, SYNTHETIC, HOLDOUT, MORE, LESS),
-        ("ink", "faint", "line", "real", "synthetic", "holdout", "more", "less"),
+        (INK, FAINT, LINE, REAL, SYNTHETIC, HOLDOUT, MORE, LESS, BAD),
+        ("ink", "faint", "line", "real", "synthetic", "holdout", "more", "less", "bad"),
         strict=True,
     )
 )
@@ -104,9 +107,14 @@ def inline(figure: "Figure", *, name: str, titles: Mapping[str, str] | None = No
 
 def square(axes: "Axes", place: tuple[float, float], side: float, colour: str, **more: Any) -> None:  # noqa: ANN401
     """Draw a square from its corner, with whatever else matplotlib's Rectangle takes."""
+    bar(axes, place, (side, side), colour, **more)
+
+
+def bar(axes: "Axes", place: tuple[float, float], size: tuple[float, float], colour: str, **more: Any) -> None:  # noqa: ANN401
+    """Draw a bar from its corner, of a width and a height, with whatever else matplotlib's Rectangle takes."""
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle(place, side, side, **{"facecolor": colour, "clip_on": False, **more}))
+    axes.add_patch(Rectangle(place, *size, **{"facecolor": colour, "clip_on": False, **more}))
 
 
 def said(text: str) -> str:

@@ -7,6 +7,7 @@ from data_contracts import Contract
 from tasks.references import Score, Verdict
 from tasks.reports import drawings
 from tasks.reports.marginals import Marginal
+from tasks.reports.margins import drawn, margins
 from tasks.reports.pairs import Pair, Pairs
 from tasks.reports.readings import reading
 from tasks.reports.sights import Sights
@@ -64,6 +65,7 @@ def report(
         groups={group: found for group, found in grouped.items() if found},
         columns=_columns(sights.columns, details or {}) if sights else [],
         drawn=_DRAWN,
+        margins=drawn(found) if (found := margins(verdict.judgements, every)) else "",
         pairs=_pairs(sights.pairs, details or {}) if sights and sights.pairs.pairs else None,
         rows=_rows(sights) if sights else None,
         courses=[_course(each) for each in courses(training or {})],

@@ -20,6 +20,7 @@ from tasks.parquet import write_parquet
 from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
 from tasks.report import report
 from tasks.reports import pages
+from tasks.reports.margins import drawn, margins
 from tasks.reports.readings import reading
 from tasks.reports.sights import Sights, see
 from tasks.reports.words import SCORES as NAMES
@@ -152,6 +153,25 @@ def test_a_threshold_without_a_score_is_missing() -> None:
     page = pages.report(CONTRACT, [], verdict=Verdict((Judgement(THRESHOLD, None, passed=False),)))
 
     assert "missing" in page
+
+
+def test_a_margin_is_the_way_from_the_threshold_to_what_is_best() -> None:
+    bounds = {
+        "column_shapes": {"minimum": 0.9},
+        "membership_auc": {"maximum": 0.6},
+        "utility_synthetic": {"minimum": 0},
+    }
+    judgements = [
+        Judgement(Threshold(name, "why", **bound), value, passed=passed)
+        for (name, bound), value, passed in zip(bounds.items(), (0.95, 0.65, 1.0), (True, False, True), strict=True)
+    ]
+
+    found = margins(judgements, [Score("column_shapes", 0.95, "m", "1", 0, floor=0.98)])
+
+    assert [each.place for each in found] == pytest.approx([0.5, -0.5])  # what is best as real is no figure
+    assert found[0].floor == pytest.approx(0.8)
+    assert found[1].floor is None
+    assert "Membership attack, AUC not met" in drawn(found)
 
 
 @pytest.mark.parametrize("name", NAMES)
