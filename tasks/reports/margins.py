@@ -27,6 +27,7 @@ class Margin:
         value: as it was measured.
         place: of the value on the way.
         floor: of the held-out rows' own figure; None: there is none.
+        interval: between which the true figure may lie; None: it is not known.
         passed: the threshold is met.
     """
 
@@ -34,23 +35,31 @@ class Margin:
     value: float
     place: float
     floor: float | None
+    interval: tuple[float, float] | None
     passed: bool
 
 
 def margins(judgements: Sequence[Judgement], scores: Sequence[Score]) -> list[Margin]:
     """Return the scores that have one threshold, a value, and a figure that is best."""
     floors = {score.name: score.floor for score in scores}
-    found = []
-    for judgement in judgements:
-        threshold, words = judgement.threshold, meaning(judgement.threshold.score)
-        bounds = [bound for bound in (threshold.minimum, threshold.maximum) if bound is not None]
-        best = _number(words.best)
-        if len(bounds) == 1 and best is not None and best != bounds[0] and judgement.value is not None:
-            way, floor = best - bounds[0], floors.get(threshold.score)
-            place = (judgement.value - bounds[0]) / way
-            held = None if floor is None or math.isnan(floor) else (floor - bounds[0]) / way
-            found.append(Margin(words.title, judgement.value, place, held, judgement.passed))
-    return found
+    found = (_margin(judgement, floors.get(judgement.threshold.score)) for judgement in judgements)
+    return [margin for margin in found if margin is not None]
+
+
+def _margin(judgement: Judgement, floor: float | None) -> Margin | None:
+    threshold, words = judgement.threshold, meaning(judgement.threshold.score)
+    bounds = [bound for bound in (threshold.minimum, threshold.maximum) if bound is not None]
+    best = _number(words.best)
+    if len(bounds) != 1 or best is None or best == bounds[0] or judgement.value is None:
+        return None
+
+    def place(figure: float) -> float:
+        return (figure - bounds[0]) / (best - bounds[0])
+
+    held = None if floor is None or math.isnan(floor) else place(floor)
+    ends = sorted(map(place, getattr(judgement, "interval", None) or ()))
+    interval = (ends[0], ends[-1]) if ends else None
+    return Margin(words.title, judgement.value, place(judgement.value), held, interval, judgement.passed)
 
 
 def drawn(found: Sequence[Margin]) -> Markup:
@@ -65,6 +74,9 @@ def drawn(found: Sequence[Margin]) -> Markup:
             bar(axes, (0, top + 19), (WIDTH, 3), LINE)
             bar(axes, (_AT, top + 19), (WIDTH - _AT, 3), REAL)
             bar(axes, (_AT - 1, top + 15), (2, 11), INK)
+            if margin.interval is not None:
+                low, high = map(_across, margin.interval)
+                bar(axes, (low, top + 18), (max(high - low, 1), 5), SYNTHETIC if margin.passed else BAD, alpha=0.6)
             if margin.floor is not None:
                 bar(axes, (_across(margin.floor) - 1.5, top + 14), (3, 13), HOLDOUT)
             place = (_across(margin.place) - _MARK / 2, top + 16)

@@ -62,6 +62,7 @@ def report(
         verdict=verdict,
         words=meaning,
         glance=_glance(rows),
+        intervals=any(row["interval"] for row in rows),
         groups={group: found for group, found in grouped.items() if found},
         columns=_columns(sights.columns, details or {}) if sights else [],
         drawn=_DRAWN,

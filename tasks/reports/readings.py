@@ -135,13 +135,16 @@ def _epsilon(score: Score) -> str:
     return f"Whether any one row was there changes the probability of no outcome by more than a factor of {factor:.3g}."
 
 
-def _crowded(what: str) -> Callable[[Score], str]:
+def _kept(what: str) -> Callable[[Score], str]:
     def read(score: Score) -> str:
-        return (
-            f"{what}, from the crowd outwards: {fine(score.value)} of the ideal{_beside(score, '; held-out rows, {}')}."
-        )
+        floor = _beside(score, "; held-out real rows, {}")
+        return f"Of {what}, synthetic rows keep {fine(score.value)}{floor}."
 
     return read
+
+
+def _judges(score: Score) -> str:
+    return f"The figures rest on {score.value:,.0f} real rows on either side: the fewer, the more is luck."
 
 
 def _copies(score: Score) -> str:
@@ -181,8 +184,10 @@ _READINGS: dict[str, Callable[[Score], str]] = {
     "dcr_share_2": _as_near(2),
     "dcr_share_5": _as_near(5),
     "epsilon": _epsilon,
-    "alpha_precision": _crowded("Synthetic rows lie where real ones do"),
-    "beta_recall": _crowded("Synthetic rows reach wherever real ones are"),
+    "utility_augmented": _useful("real and synthetic rows together"),
+    "alpha_precision": _kept("how far real rows lie from their middle"),
+    "beta_recall": _kept("the places where real rows lie"),
+    "held_out_rows": _judges,
     "copies": _copies,
     "copies_holdout": _copies_by_chance,
     "copies_excess": _excess,

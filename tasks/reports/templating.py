@@ -1,5 +1,6 @@
 """The one door to the templates: HTML escapes what it is given, and a name that is not given is an error."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["render"]
+
+_COUNTED = 100  # from here on a figure is a number of rows
 
 
 def render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
@@ -47,7 +50,9 @@ def _count(value: int) -> str:
 
 def _figure(value: float | None) -> str:
     """Return four digits after the point: as fine as scores differ between seeds, and no finer."""
-    return "–" if value is None or value != value else f"{value:.4f}"  # noqa: PLR0124, RUF001 - not a number
+    if value is None or math.isnan(value):
+        return "–"  # noqa: RUF001 - a dash
+    return f"{value:,.0f}" if abs(value) >= _COUNTED else f"{value:.4f}"
 
 
 def _percent(value: float) -> str:

@@ -172,13 +172,37 @@ def test_a_margin_is_the_way_from_the_threshold_to_what_is_best() -> None:
     assert found[0].floor == pytest.approx(0.8)
     assert found[1].floor is None
     assert "Membership attack, AUC not met" in drawn(found)
+    wide = replace(found[0], interval=(0.1, 0.9))
+    assert drawn([wide]).count("<path") == drawn(found[:1]).count("<path") + 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+MORE = (
+    "alpha_precision",
+    "beta_recall",
+    "utility_augmented",
+    *(
+        f"{attack}_{part}{figure}"
+        for attack in ("membership", "domias")
+        for part in ("", "outliers_")
+        for figure in ("auc", "tpr", "tpr_10")
+    ),
+    "singling_out_risk",
+    "linkability_risk",
+    "inference_risk",
+    "dcr_share_2",
+    "dcr_share_5",
+    "epsilon",
+    "held_out_rows",
+)
+"""Scores that may come, and are read aloud when they do."""
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, *MORE}))
 @pytest.mark.parametrize("value", [0.0, 0.0123, 0.5, 1.0, -0.001])
 def test_every_score_is_read_aloud(name: str, value: float) -> None:
     told = reading(Score(name, value, "tasks.scoring.utility.r2", "1", 0, floor=0.25, note="of a sample"))
 
+    assert "Real rows in its place" not in told  # words of its own
     assert re.fullmatch(r"[A-Z0-9-].*\. Of a sample\.", told)
     assert "{" not in told
 
