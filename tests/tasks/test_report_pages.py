@@ -149,6 +149,13 @@ def test_scores_stand_beside_their_floors_and_a_missing_one_is_a_dash() -> None:
     assert "Something new" in page
 
 
+def test_a_threshold_that_is_met_beyond_its_bound_says_by_what() -> None:
+    page = pages.report(CONTRACT, [], verdict=Verdict((Judgement(THRESHOLD, 0.9, passed=True),)))
+
+    assert "by its interval" in page
+    assert "by its interval" not in pages.report(CONTRACT, [], verdict=verdict(passed=True))
+
+
 def test_a_threshold_without_a_score_is_missing() -> None:
     page = pages.report(CONTRACT, [], verdict=Verdict((Judgement(THRESHOLD, None, passed=False),)))
 
