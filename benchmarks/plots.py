@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["TITLES", "check", "write"]
+__all__ = ["TITLES", "write"]
 
 Groups = Mapping[tuple[str, str], Sequence[Record]]
 """The results by table and contender."""
@@ -61,16 +60,6 @@ _AXES = {
     "time": Axis("fit_cpu_seconds", "fit, CPU seconds of all processes", "log"),
     "membership": Axis("membership_auc", "membership attack, AUC (.5: nothing is learned)", "linear", "membership_auc"),
 }
-
-
-def check() -> None:
-    """Ask for matplotlib before hours are spent.
-
-    Raises:
-        SystemExit: it is not there.
-    """
-    if find_spec("matplotlib") is None:
-        raise SystemExit("the plots take matplotlib, however: it is not there. pip install -e '.[bench]'")
 
 
 def write(groups: Groups, *, folder: Path) -> None:

@@ -19,7 +19,7 @@ import pyarrow as pa
 if not __package__:  # run as a file: imports begin at the root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from benchmarks import plots, report
+from benchmarks import report
 from benchmarks.contenders import PEERS, ROOT, Contender, contenders
 from benchmarks.datasets import TABLES, Dataset, contract, find
 from benchmarks.measures import measure, read
@@ -120,7 +120,6 @@ class Entry:
 def main() -> None:
     """Do what the command line names and is not done yet, then write the report."""
     asked = _parse()
-    plots.check()
     entries = [
         Entry(contender, table, seed, asked)
         for table in asked.only

@@ -4,7 +4,7 @@
     likeness contract infer DATA     draft a contract from data
     likeness contract check CONTRACT [DATA]
     likeness verify RELEASE          digests against the manifest
-    likeness show RELEASE            what it is and what it scored
+    likeness show RELEASE            what it is and what it scored; opens its report where there is a screen
 
 Exit status: 0 done, 1 refused by the gate, 2 wrong use, contract or data, or interrupted, 3 a fault of Likeness itself.
 
@@ -179,10 +179,16 @@ def _verify(asked: argparse.Namespace) -> None:
 
 
 def _show(asked: argparse.Namespace) -> None:
+    from tasks.storage import digest_file
     from tasks.verify import locate, read_manifest
 
     release = locate(asked.release)
-    console.show_release(release, read_manifest(release), as_json=asked.json)
+    manifest = read_manifest(release)
+    console.show_release(release, manifest, as_json=asked.json)
+    page = release / "report.html"
+    # a page that was changed could do in a browser whatever it likes: `verify` names it
+    if not asked.json and page.is_file() and digest_file(page) == manifest["files"][page.name]["sha256"]:
+        console.open_page(page)
 
 
 def _interrupted() -> LikenessError:

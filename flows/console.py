@@ -2,15 +2,26 @@
 
 import json
 import logging
+import os
 import sys
 import traceback
+import webbrowser
 from pathlib import Path
 from typing import Any
 
 from data_contracts.contract import Contract
 from data_contracts.errors import LikenessError
 
-__all__ = ["complain", "confess", "log_plainly", "show_check", "show_draft", "show_release", "show_verified"]
+__all__ = [
+    "complain",
+    "confess",
+    "log_plainly",
+    "open_page",
+    "show_check",
+    "show_draft",
+    "show_release",
+    "show_verified",
+]
 
 
 def log_plainly() -> None:
@@ -77,6 +88,13 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
     console.print(
         f"data    {release / 'data'}\nreport  {(release / 'report.html').absolute().as_uri()}", soft_wrap=True
     )
+
+
+def open_page(page: Path) -> None:
+    """Open a page in a browser, where a person sits at a terminal with a screen beside it."""
+    screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if screen and sys.stdout.isatty():
+        webbrowser.open(page.absolute().as_uri())
 
 
 def _score_table(manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - rich is imported late

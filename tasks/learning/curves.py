@@ -15,7 +15,7 @@ _KEY = "curve"  # in a checkpoint's configuration, where no model has a word of 
 
 
 class Curve:
-    """Follows a fit's steps, and lies between the fit and its checkpoint, where the steps so far are kept with the state.
+    """Follows a fit's steps, and lies between it and its checkpoint, where the steps so far are kept with the state.
 
     Args:
         follow: told of each step, too.

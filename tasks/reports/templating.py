@@ -1,14 +1,19 @@
 """The one door to the templates: HTML escapes what it is given, and a name that is not given is an error."""
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.reports.shares import tenth
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 __all__ = ["render"]
+
+_COUNTED = 100  # from here on a figure is a number of rows
 
 
 def render(template: str, **values: Any) -> str:  # noqa: ANN401 - whatever the template shows
@@ -28,7 +33,14 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"count": _count, "figure": _figure, "percent": _percent, "line": _line, "bounds": _bounds}
+    environment.filters |= {
+        "count": _count,
+        "figure": _figure,
+        "percent": _percent,
+        "tenth": _tenth,
+        "line": _line,
+        "bounds": _bounds,
+    }
     return environment
 
 
@@ -38,12 +50,19 @@ def _count(value: int) -> str:
 
 def _figure(value: float | None) -> str:
     """Return four digits after the point: as fine as scores differ between seeds, and no finer."""
-    return "–" if value is None or value != value else f"{value:.4f}"  # noqa: PLR0124, RUF001 - not a number
+    if value is None or math.isnan(value):
+        return "–"  # noqa: RUF001 - a dash
+    return f"{value:,.0f}" if abs(value) >= _COUNTED else f"{value:.4f}"
 
 
 def _percent(value: float) -> str:
     """Return a share in percent; a small one is never shown as none."""
     return "< 0.01 %" if 0 < value < 0.0001 else f"{value:.2%}".replace("%", " %")  # noqa: PLR2004
+
+
+def _tenth(value: float | None) -> str:
+    """Return a share to a tenth of a percent, as fine as a real one is shown."""
+    return "–" if value is None else tenth(value)  # noqa: RUF001 - a dash
 
 
 def _line(text: str) -> str:

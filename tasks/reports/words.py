@@ -59,6 +59,17 @@ SCORES = tuple(_MEANINGS)
 """The scores that there are: what a gate can ask for."""
 
 
+_FAMILIES = {
+    "Fidelity": ("column", "data", "two_sample", "alpha", "beta"),
+    "Utility": ("utility",),
+    "Privacy": ("membership", "domias", "dcr", "copies", "singling_out", "linkability", "inference", "epsilon"),
+}
+"""How the names of each group's scores begin."""
+
+
 def meaning(score: str) -> Meaning:
-    """Return a score's words; an unknown one stands for itself."""
-    return _MEANINGS.get(score, Meaning("Other", score.replace("_", " "), "", "–"))  # noqa: RUF001
+    """Return a score's words; an unknown one stands for itself, in the group that its name begins like."""
+    if score in _MEANINGS:
+        return _MEANINGS[score]
+    group = next((group for group, starts in _FAMILIES.items() if score.startswith(starts)), "Other")
+    return Meaning(group, score.replace("_", " ").capitalize(), "", "–")  # noqa: RUF001

@@ -15,6 +15,19 @@ from bad_inputs import BAD_INPUTS, CONTRACT
 
 from data_contracts import odcs
 from flows.cli import main
+from tasks.storage import digest_file
+
+ROOT = Path(__file__).parents[2]
+
+SHOWN = {
+    "contract": {"id": "adult", "version": "1.0.0"},
+    "release": "1.0.0-1",
+    "rows": 1,
+    "model": {"name": "gmm", "steps": 1, "seconds": 1.0},
+    "seed": 0,
+    "scores": [],
+    "verdict": {"checks": []},
+}
 
 
 def test_help_answers_at_once():
@@ -56,7 +69,7 @@ def test_epsilon_with_a_model_that_cannot_keep_it_is_told_with_status_2(written,
 
     said = capsys.readouterr().err
     assert f"however: '{model[-1] if model else 'auto'}' may. Choose one of: vae, autoregressive." in said
-    assert released(at) == []
+    assert not (at / "releases").exists()
 
 
 @pytest.mark.usefixtures("at")
@@ -90,6 +103,40 @@ def test_a_run_for_machines_prints_one_json_object(written, capsys):
     assert json.loads(capsys.readouterr().out)["verified"] is True
     assert main(["show", "releases/adult"]) == 0
     assert "membership_auc" in capsys.readouterr().out
+
+
+OPENER = """#!/bin/sh
+echo "$1" > "$OPENED"
+"""
+
+
+@pytest.mark.parametrize(
+    ("screen", "changed", "opened"), [(True, False, True), (False, False, False), (True, True, False)]
+)
+def test_show_opens_the_report_where_there_is_a_screen(at, screen, changed, opened):
+    """In a terminal of its own, with a browser that writes down what it is to open."""
+    release = at / "releases" / "adult" / "1.0.0-1"
+    release.mkdir(parents=True)
+    (release / "report.html").write_text("the page")
+    (release / "manifest.json").write_text(
+        json.dumps(SHOWN | {"files": {"report.html": {"sha256": digest_file(release / "report.html")}}})
+    )
+    if changed:
+        (release / "report.html").write_text("<script>steal()</script>")
+    (at / "browser").write_text(OPENER)
+    (at / "browser").chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name not in {"DISPLAY", "WAYLAND_DISPLAY"}}
+    environment |= {"BROWSER": f"{at / 'browser'} %s", "OPENED": str(at / "opened"), "PYTHONPATH": str(ROOT)}
+    environment |= {"DISPLAY": ":0"} if screen else {}
+    ours, theirs = os.openpty()
+
+    command = [sys.executable, "-m", "flows.cli", "show", str(release)]
+    subprocess.run(command, env=environment, stdout=theirs, check=True)  # noqa: S603 - our own
+
+    assert b"adult 1.0.0-1" in os.read(ours, 10_000)
+    assert (at / "opened").exists() is opened
+    if opened:
+        assert (at / "opened").read_text().strip() == (release / "report.html").as_uri()
 
 
 @pytest.mark.usefixtures("at")
