@@ -154,7 +154,7 @@ def _spread(key: Tensor, *, generator: torch.Generator) -> Tensor:
     order = torch.from_numpy(np.sort(bits.numpy())) & (2**_PLACE_BITS - 1)  # in a twentieth of a stable argsort's time
     uniform = torch.empty(len(key), dtype=torch.float64)
     start = torch.rand(1, generator=generator, dtype=torch.float64)
-    uniform[order] = (start + place * _GOLDEN) % 1
+    uniform[order] = (start + place.double() * _GOLDEN).frac_()
     return uniform.float().clamp(max=_BELOW_ONE)
 
 
