@@ -62,7 +62,7 @@ _TREES = 3.0  # passes' worth of time, that boosted trees take: on Adult 1 to 2
 _GUARDED_ROWS = 200  # held in: fewer tell nothing
 _DRAWN_ROWS = 20_000  # against which rows are held in the attack
 _ATTACKED_ROWS = 3_000  # held in, and twice as many learned from: the error is then .0065, and it takes two seconds
-_CHUNK = 4_096  # rows that one thread draws at a time: twice as many take pages of memory anew each time
+_CHUNK = 8_192  # rows that one thread draws at a time
 _GIVEN = 256  # rows that one thread completes at a time, each by many candidates
 _WAVE = 16  # chunks that are proposed at a time, whatever the number of threads
 

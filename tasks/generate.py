@@ -9,6 +9,7 @@ Safe to repeat because: the same model, rows and seed give the same bytes, and t
 import logging
 import math
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,8 +157,17 @@ def _decoded(
 ) -> Iterator[pa.RecordBatch]:
     """Yield encoded rows as record batches of the contract's schema."""
     first_row = 0
-    for part in parts:
+    for part in _ahead(parts):
         arrays = acceptance.encoder.decode(part, generator=generator, first_row=first_row)
         yield pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
         first_row += len(part)
         advance(len(part), "")
+
+
+def _ahead(parts: Iterator["Encoded"]) -> Iterator["Encoded"]:
+    """Yield the parts, each while the next one is drawn: decoding and writing take one processor."""
+    with ThreadPoolExecutor(1) as drawing:
+        coming = drawing.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = drawing.submit(next, parts, None)
+            yield part

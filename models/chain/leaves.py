@@ -95,6 +95,8 @@ class Leaves:
 
     def __call__(self, data: Tensor) -> Tensor:
         """Return (n, classes) sums of the leaves for (n, features) float32 data, NaN where missing."""
+        if not self.groups:  # no tree splits: each is a leaf
+            return self.values.view(len(self.first), -1)[:, 0].view(-1, self.classes).sum(0).expand(len(data), -1)
         bins = {feature: _bins(bounds, data[:, feature]) for feature, bounds in self.bounds.items()}
         places = [
             _place([bins[feature] for feature in group], [len(self.bounds[feature]) + 2 for feature in group])
@@ -105,14 +107,11 @@ class Leaves:
 
     def _sums(self, places: Sequence[Tensor]) -> Tensor:
         """Return (n, classes) sums of the leaves, by the (n,) rows of each group's words."""
-        trees = len(self.first)
-        if not places:
-            return self.values.view(trees, -1)[:, 0].view(1, -1, self.classes).sum(1)
         word = self.words[0].index_select(0, places[0])
         for words, place in zip(self.words[1:], places[1:], strict=True):
             word &= words.index_select(0, place)
         leaf = _exponent(word).add_(self.first)
-        return self.values.index_select(0, leaf.view(-1)).view(-1, trees // self.classes, self.classes).sum(1)
+        return self.values.index_select(0, leaf.view(-1)).view(len(word), -1, self.classes).sum(1)
 
 
 def _exponent(word: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Reader:
         leave, skip = network.leaving(), network.skip
         by_feature = torch.cat([network.enter, leave @ network.enter])
         by_feature[len(by_feature) - len(skip) :] += skip
-        constant, *parts = by_feature.split([1, *[axis.width for axis in before]], 1)
+        constant, *parts = torch.split(by_feature, [1, *[axis.width for axis in before]], 1)
         constant[:, 0] += torch.cat([network.enter_bias, leave @ network.enter_bias + network.leave_bias])
         self._table = torch.cat([constant.T, *[axis.table(part) for axis, part in zip(before, parts, strict=True)]])
         self._up, self._up_bias = network.up.to(kind), network.up_bias.to(kind)
@@ -50,6 +50,8 @@ class Reader:
             weights: (n, L) of each.
             x: (n,) rows, of which the columns before are read.
         """
+        if places.shape[1] == 1 < len(places):  # the constant alone: all rows are alike
+            return self(places[:1], weights[:1], x[:1]).expand(len(places), -1)
         linear_part = embedding_bag(places, self._table, mode="sum", per_sample_weights=weights)
         hidden = linear_part[:, : self._hidden].to(self._up.dtype).relu_()
         inner = linear(hidden, self._up, self._up_bias).relu_()

@@ -111,7 +111,7 @@ class Axis:
     def table(self, weights: Tensor) -> Tensor:
         """Return (R, H): what (H, P) weights make of each token, of each whole number of steps, and of the score."""
         coded, valued = self.coded if self.span.size > 1 else 0, self.span.value is not None
-        codes, steps, score = weights.T.split([coded, self.width - coded - valued, int(valued)])
+        codes, steps, score = torch.split(weights.T, [coded, self.width - coded - valued, int(valued)])
         if valued:
             return torch.cat([codes, torch.zeros_like(score), steps.cumsum(0), score])
         return codes + self._steps(self.rank[:, None]) @ steps if self.ranked else codes
