@@ -22,6 +22,7 @@ __all__ = ["MOST_TOKENS", "Boosted", "boost"]
 MOST_TOKENS = 4  # each costs a tree a round
 _SHARE = 0.5  # of the network's logits
 _ROUNDS, _PATIENCE = 600, 30
+_PLACES = 64  # of a score of 1: XGBoost splits at a value that a row has, and would publish its number with the trees
 _PARAMETERS = {
     "eta": 0.05,
     "max_depth": 5,
@@ -117,7 +118,7 @@ def _matrix(axes: Sequence[Axis], x: Encoded, out: Tensor, *, label: Tensor | No
             columns.append(np.where(code.numpy() < 0, np.nan, token))
             kinds.append("q" if axis.span.ordered else "c")
         if axis.span.value is not None:
-            columns.append(x.values[:, axis.span.value].numpy())
+            columns.append((x.values[:, axis.span.value] * _PLACES).round().numpy() / _PLACES)
             kinds.append("q")
     data = np.stack(columns, 1).astype(np.float32)
     margin = _SHARE * (out if out.shape[1] > 2 else out[:, 1] - out[:, 0])  # noqa: PLR2004 - two tokens have one margin
