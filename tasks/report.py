@@ -19,7 +19,8 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract
 from tasks.parquet import read_table
-from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
+from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Standing, Trained
+from tasks.releases.origin import keyed_digest
 from tasks.reports.words import COVERED
 from tasks.storage import write_json, write_text
 
@@ -59,20 +60,21 @@ def report(
     trained: Trained,
     synthetic: Reference,
     scores: Scores,
-    verdict: Verdict,
+    standing: Standing,
 ) -> Evidence:
     """Write the run's facts and its page, whether the gate will let it through or not.
 
     Raises:
-        ReleaseError: the disk is full.
+        ReleaseError: the disk is full, or the key of the source's digest cannot be read.
     """
     from tasks.reports.marginals import marginals
     from tasks.reports.pages import report as page
 
+    verdict = standing.challenger.verdict
     facts = {
         "contract": {"id": contract.id, "version": contract.version},
         "rows": synthetic.rows,
-        "source": {"digest": source.digest, "rows": source.rows},
+        "source": {"digest": keyed_digest(source.digest, run=Path(run)), "rows": source.rows},
         "split": _rows(selected.whole),
         "selection": {**selected.words, "judged": _rows(selected.judged)},
         "model": {
@@ -84,6 +86,7 @@ def report(
         },
         "privacy": _privacy(trained),
         "seed": trained.seed,
+        "comparison": standing.said,
         "scores": [_score(score) for score in scores.scores],
         "verdict": {"passed": verdict.passed, "checks": [_check(judgement) for judgement in verdict.judgements]},
         "versions": versions(),
@@ -92,7 +95,9 @@ def report(
     write_json(Path(evidence.facts), facts)
     train, generated = (read_table(Path(data.uri)) for data in (selected.judged.train, synthetic))
     shown = [] if facts["privacy"] else marginals(contract, train=train, synthetic=generated)  # real columns: no noise
-    html = page(contract, scores.scores, verdict=verdict, marginals=shown, facts=_provenance(facts))
+    compared = "nothing before it" if standing.comparison is None else str(standing.comparison)
+    told = {**_provenance(facts), "Compared": compared}
+    html = page(contract, scores.scores, verdict=verdict, marginals=shown, facts=told)
     write_text(Path(evidence.page), html)
     logger.info("reported %s: %s", contract.id, "passed" if verdict.passed else "refused")
     return evidence
@@ -106,7 +111,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
     asked = {label: words for label, words in asked.items() if words}
     return {
         "Contract": f"{facts['contract']['id']} {facts['contract']['version']}",
-        "Source": f"{source['rows']:,} rows, SHA-256 {source['digest']}",
+        "Source": f"{source['rows']:,} rows, keyed digest {source['digest']}",
         "Learned from": f"{split['train']:,} rows",
         "Held out": f"{split['holdout']:,} rows",
         **asked,

@@ -49,7 +49,7 @@ def test_a_release_holds_what_the_design_says(released):
 
 
 def test_the_manifest_says_how_to_make_it_again(released, contract):
-    manifest = verify(released)
+    manifest = verify(released).manifest
 
     assert manifest["contract"] == {"id": "adult", "version": odcs.load(odcs.find("adult")).version}
     assert manifest["model"]["name"] == contract.model == "auto"
@@ -121,9 +121,9 @@ def test_whatever_is_not_as_the_manifest_says_is_named(released, tmp_path, chang
 
 def test_the_same_seed_and_steps_give_the_same_bytes(released, written, at):
     assert main(["run", str(written), *QUICK]) == 0
-    again = verify(locate(at / "releases" / "adult"))
+    again = verify(locate(at / "releases" / "adult")).manifest
 
-    first = verify(released)
+    first = verify(released).manifest
     for name in ("data/part-00000.parquet", "contract.yaml"):
         assert again["files"][name] == first["files"][name]
     assert again["scores"] == first["scores"]
@@ -205,7 +205,7 @@ def test_a_release_of_some_rows_says_so_and_holds_no_others(contract, at, capsys
     assert len(frame) == 301
     assert frame.age.between(30, 70).all()
     assert (frame.sex == "Female").sum() == 150
-    selection = verify(release)["selection"]
+    selection = verify(release).manifest["selection"]
     assert selection["where"] == ["age >= 30", "age <= 70"]
     assert selection["share"] == ["sex: Female = 0.5"]
     assert 30 <= selection["judged"]["holdout"] < 150
