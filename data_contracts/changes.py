@@ -43,6 +43,7 @@ class Change:
 
 def changes(old: Contract, new: Contract) -> tuple[Change, ...]:
     """Return what changed, the gravest first; where the data lies is not looked at."""
+    old, new = _spelt_out(old), _spelt_out(new)
     found = [*_columns(old, new), *_rules(old, new), *_said(old, new)]
     return tuple(sorted(found, key=lambda change: _LEVELS.index(change.level)))
 
@@ -84,6 +85,16 @@ def _next(version: str, level: Level) -> str:
     return {"major": f"{major + 1}.0.0", "minor": f"{major}.{minor + 1}.0", "patch": f"{major}.{minor}.{patch + 1}"}[
         level
     ]
+
+
+def _spelt_out(contract: Contract) -> Contract:
+    """Return the contract with what a key implies said of its columns."""
+    alone = len(contract.primary_key) == 1
+    columns = (
+        replace(column, required=True, unique=column.unique or alone) if column.primary_key else column
+        for column in contract.columns
+    )
+    return replace(contract, columns=tuple(columns))
 
 
 def _columns(old: Contract, new: Contract) -> Iterator[Change]:

@@ -95,29 +95,35 @@ def locked(folder: Path) -> Iterator[None]:
 
     Who waited for a folder that is gone by then locks the one that stands in its place.
     """
-    descriptor = -1
+    while (descriptor := _lock(folder)) is None:
+        pass
     try:
-        while descriptor < 0:
-            folder.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError):
-                descriptor = os.open(folder, os.O_RDONLY)
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-                if not _is_still(folder, descriptor):
-                    os.close(descriptor)
-                    descriptor = -1
         yield
     finally:
-        if descriptor >= 0:
-            with suppress(OSError):
-                folder.rmdir()
-            os.close(descriptor)
+        with suppress(OSError):
+            folder.rmdir()
+        os.close(descriptor)
 
 
-def _is_still(folder: Path, descriptor: int) -> bool:
+def _lock(folder: Path) -> int | None:
+    """Return the descriptor that holds the lock; None: the folder went while it was waited for."""
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True)
     try:
-        return os.path.samestat(os.stat(folder), os.fstat(descriptor))  # noqa: PTH116 - beside its twin
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
-        return False
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.samestat(os.stat(folder), os.fstat(descriptor)):  # noqa: PTH116 - beside its twin
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def _is_folder(path: Path) -> bool:

@@ -18,7 +18,7 @@ CONTRACT = Contract(
         Column(name="trip", kind="id", primary_key=True, unique=True, pattern="T-[0-9]+"),
         Column(name="city", kind="category", values=("Bonn", "Graz")),
         Column(name="price", kind="number", decimals=2, minimum=0, maximum=500),
-        Column(name="start", kind="timestamp", timezone="UTC", required=True),
+        Column(name="start", kind="timestamp", timezone="UTC", required=True, unique=True),
         Column(name="end", kind="timestamp", timezone="UTC"),
     ),
     rules=(
@@ -47,8 +47,8 @@ CASES = {
     "another unit": ("major", "start.unit", with_column("start", unit="s")),
     "another zone": ("major", "start.timezone", with_column("start", timezone=None)),
     "nulls may come": ("major", "start.required", with_column("start", required=False)),
-    "no key": ("major", "trip.primary_key", with_column("trip", primary_key=False)),
-    "not unique": ("major", "trip.unique", with_column("trip", unique=False)),
+    "no key": ("major", "trip.primary_key", with_column("trip", primary_key=False, required=True)),
+    "not unique": ("major", "start.unique", with_column("start", unique=False)),
     "a wider range": ("major", "price.maximum", with_column("price", maximum=501)),
     "no bound": ("major", "price.minimum", with_column("price", minimum=None)),
     "more decimals": ("major", "price.decimals", with_column("price", decimals=3)),
@@ -143,3 +143,8 @@ def test_a_contract_differs_from_itself_in_nothing(contract):
 def test_what_is_no_change_is_equal_but_for_source_version_and_id(one, other):
     if not changes(one, other):
         assert replace(one, source=None, version="", id="") == replace(other, source=None, version="", id="")
+
+
+def test_what_a_key_implies_need_not_be_said():
+    assert changes(CONTRACT, with_column("trip", required=True)) == ()
+    assert changes(with_column("trip", unique=False), CONTRACT) == ()
