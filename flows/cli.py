@@ -133,7 +133,7 @@ def _add_prune(commands: Any) -> None:  # noqa: ANN401
     sub.add_argument("--keep", type=int, metavar="N", help="how many of each contract stay; default: 5")
     sub.add_argument("--pin", action="append", metavar="VERSION", help="a release that stays; may be repeated")
     sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
-    sub.add_argument("--yes", action="store_true", help="remove them")
+    sub.add_argument("--yes", action="store_true", dest="remove", help="remove them")
 
 
 def _run(asked: argparse.Namespace) -> None:
@@ -234,7 +234,7 @@ def _prune(asked: argparse.Namespace) -> None:
     from tasks.prune import prune
 
     values = _checked(Retention, asked, command="prune")
-    pruned = prune.fn(values["to"], keep=values["keep"], pins=values["pin"], meant=values["yes"])
+    pruned = prune.fn(values["to"], keep=values["keep"], pins=values["pin"], meant=values["remove"])
     console.show_pruned(pruned, as_json=asked.json)
 
 

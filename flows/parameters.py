@@ -62,7 +62,7 @@ class Retention(BaseModel):
     pin: list[str] = Field(
         [], description="Releases that stay, 1.0.0-3 or adult/1.0.0-3, beside those in the folder's pins.txt."
     )
-    yes: bool = Field(default=False, description="Remove the others; without it, it only says which.")
+    remove: bool = Field(default=False, description="Remove the others; without it, it only says which.")
 
 
 def takes(parameters: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

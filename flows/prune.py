@@ -18,7 +18,7 @@ __all__ = ["retain"]
 def retain(**values: Any) -> Pruned:  # noqa: ANN401 - the signature is that of Retention
     """Remove all releases but the newest of each contract, what `latest.json` names, and what is pinned."""
     asked = Retention(**values)
-    return prune(asked.to, keep=asked.keep, pins=asked.pin, meant=asked.yes)
+    return prune(asked.to, keep=asked.keep, pins=asked.pin, meant=asked.remove)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ def compare(contract: Contract, challenger: Challenger, *, run: str, root: str) 
     from tasks.releases.champion import champion, compared
     from tasks.releases.drift import distances
 
+    logger.info("comparing %s rows with the real ones and the latest release", f"{challenger.synthetic.rows:,}")
     columns = distances(contract, Path(challenger.train.uri), Path(challenger.synthetic.uri))
     before = champion(Path(root) / contract.id)
     comparison = None if before is None else compared(challenger, contract, before)

@@ -22,7 +22,7 @@ __all__ = ["MOST_TOKENS", "Boosted", "boost"]
 MOST_TOKENS = 4  # each costs a tree a round
 _SHARE = 0.5  # of the network's logits
 _ROUNDS, _PATIENCE = 600, 30
-_PLACES = 64  # of a score of 1: XGBoost splits at a value that a row has, and would publish its number with the trees
+_PLACES = 128  # of a score of 1: XGBoost splits at a value that a row has, and would publish its number with the trees
 _PARAMETERS = {
     "eta": 0.05,
     "max_depth": 5,

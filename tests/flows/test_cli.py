@@ -35,7 +35,7 @@ NAMED = (
 )
 """The bad sources that go the whole way through the command line; `tests/tasks` has them all."""
 
-STEPS = ("open_run", "ingest", "validate", "split", "train", "generate", "score", "report", "publish")
+STEPS = ("open_run", "ingest", "validate", "split", "train", "generate", "score", "compare", "report", "publish")
 
 
 def released(folder: Path) -> list[Path]:
@@ -63,7 +63,10 @@ def test_help_answers_at_once():
         (["run", "adult", "--where", "age>60", "--where", "age<50"], "no value of 'age' meets age > 60 and age < 50"),
         (["run", "adult", "--share", "income:>50K=1.5"], "a share lies between 0 and 1"),
         (["run", "adult", "--share", "sex:Male=1", "--share", "income:>50K=1"], "shares are of one column's values"),
+        (["run", "adult", "--margin", "-1"], "margin"),
         (["verify", "nowhere"], "nowhere"),
+        (["prune"], "a root of releases is a folder"),
+        (["prune", "--keep", "0"], "keep"),
         (["show", "nowhere"], "nowhere"),
         (["contract", "check", "no_such_contract"], "no_such_contract"),
         (["contract", "infer", "no_such_file.csv"], "no_such_file.csv"),
