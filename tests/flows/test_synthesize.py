@@ -13,6 +13,7 @@ import pytest
 from data_contracts import Threshold, odcs
 from data_contracts.arrow import arrow_schema
 from data_contracts.errors import ReleaseError
+from flows import embedded
 from flows.cli import main
 from tasks.verify import locate, verify
 
@@ -237,6 +238,7 @@ def test_a_signed_run_shows_its_private_key_to_nobody(written, at, monkeypatch, 
     assert len(kept[0]) > 0
     everything = b"".join(path.read_bytes() for path in at.rglob("*") if path.is_file())
     secret = pem.splitlines()[1]
+    assert pem not in embedded._without_secrets().values()  # noqa: SLF001 - what the temporary server is given
     assert secret not in said.out + said.err + repr(kept)
     assert secret.encode() not in everything
 
