@@ -3,10 +3,13 @@
     likeness run CONTRACT            a real table in, a published synthetic release out
     likeness contract infer DATA     draft a contract from data
     likeness contract check CONTRACT [DATA]
-    likeness verify RELEASE          digests against the manifest
+    likeness verify RELEASE          every file against the manifest, the manifest against its signature
     likeness show RELEASE            what it is and what it scored; opens its report where there is a screen
+    likeness key new                 a key to sign releases with
+    likeness prune                   old releases go
 
-Exit status: 0 done, 1 refused by the gate, 2 wrong use, contract or data, or interrupted, 3 a fault of Likeness itself.
+Exit status: 0 done, 1 refused by the gate or kept beside a better one, 2 wrong use, contract or data, or interrupted,
+3 a fault of Likeness itself.
 
 Nothing heavy is imported before a command needs it: `--help` answers at once.
 """
@@ -15,11 +18,14 @@ import argparse
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
 from data_contracts.errors import ContractError, DataError, LikenessError
 from flows import console, embedded
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 __all__ = ["main"]
 
@@ -59,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "release", type=Path, metavar="RELEASE", help="a release, or its contract's folder: the latest"
         )
+        if name == "verify":
+            sub.add_argument("--key", type=Path, metavar="PUB", help="the public key that must have signed it")
+    _add_key(commands.add_parser("key", help="make a signing key").add_subparsers(required=True, metavar="COMMAND"))
+    _add_prune(commands)
     return parser
 
 
@@ -91,6 +101,9 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse's subparsers hav
     sub.add_argument(
         "--epsilon", type=float, metavar="E", help="differential privacy: the most that is spent; default: none"
     )
+    sub.add_argument(
+        "--margin", type=float, metavar="M", help="how much worse than the latest a score may be; default: 0.02"
+    )
     sub.add_argument("--source", metavar="URI", help="the data; default: the source that the contract names")
     sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
     sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
@@ -108,6 +121,21 @@ def _add_check(commands: Any) -> None:  # noqa: ANN401
     sub.add_argument("data", metavar="DATA", nargs="?", help="a file, folder, glob, URI or database URL")
 
 
+def _add_key(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "new", _new_key, words="make a key to sign releases with, and its public key beside it")
+    sub.add_argument(
+        "--to", type=Path, default=Path("likeness.key"), metavar="FILE", help="where to; default: likeness.key"
+    )
+
+
+def _add_prune(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "prune", _prune, words="remove old releases; without --yes, only say which")
+    sub.add_argument("--keep", type=int, metavar="N", help="how many of each contract stay; default: 5")
+    sub.add_argument("--pin", action="append", metavar="VERSION", help="a release that stays; may be repeated")
+    sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
+    sub.add_argument("--yes", action="store_true", dest="remove", help="remove them")
+
+
 def _run(asked: argparse.Namespace) -> None:
     values = _parameters(asked)
     ready = embedded.start()
@@ -123,20 +151,30 @@ def _run(asked: argparse.Namespace) -> None:
 
 def _parameters(asked: argparse.Namespace) -> dict[str, Any]:
     """Check the parameters and the contract here, before a server is started for them."""
-    from pydantic import ValidationError
-
     from data_contracts import odcs
     from data_contracts.selecting import select
     from flows.parameters import Synthesis
 
-    given = {name: getattr(asked, name, None) for name in Synthesis.model_fields}
-    try:
-        values = Synthesis(**{name: value for name, value in given.items() if value is not None}).model_dump()
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ContractError("the parameters of a run are as `likeness run --help` says", wrong, "Mend them") from None
+    values = _checked(Synthesis, asked, command="run")
     select(odcs.load(odcs.find(values["contract"])), where=values["where"], shares=values["share"])
     return values
+
+
+def _checked(parameters: "type[BaseModel]", asked: argparse.Namespace, *, command: str) -> dict[str, Any]:
+    """Return what was asked for as a flow takes it.
+
+    Raises:
+        ContractError: a value is out of its bounds.
+    """
+    from pydantic import ValidationError
+
+    given = {name: getattr(asked, name, None) for name in parameters.model_fields}
+    try:
+        return parameters(**{name: value for name, value in given.items() if value is not None}).model_dump()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        rule = f"the parameters of a run are as `likeness {command} --help` says"
+        raise ContractError(rule, wrong, "Mend them") from None
 
 
 def _infer(asked: argparse.Namespace) -> None:
@@ -175,7 +213,7 @@ def _verify(asked: argparse.Namespace) -> None:
     from tasks.verify import locate, verify
 
     release = locate(asked.release)
-    console.show_verified(release, verify(release), as_json=asked.json)
+    console.show_verified(release, verify(release, key=asked.key), as_json=asked.json)
 
 
 def _show(asked: argparse.Namespace) -> None:
@@ -189,6 +227,21 @@ def _show(asked: argparse.Namespace) -> None:
     # a page that was changed could do in a browser whatever it likes: `verify` names it
     if not asked.json and page.is_file() and digest_file(page) == manifest["files"][page.name]["sha256"]:
         console.open_page(page)
+
+
+def _new_key(asked: argparse.Namespace) -> None:
+    from tasks.releases.signing import new_key
+
+    console.show_key(asked.to, new_key(asked.to), as_json=asked.json)
+
+
+def _prune(asked: argparse.Namespace) -> None:
+    from flows.parameters import Retention
+    from tasks.prune import prune
+
+    values = _checked(Retention, asked, command="prune")
+    pruned = prune.fn(values["to"], keep=values["keep"], pins=values["pin"], meant=values["remove"])
+    console.show_pruned(pruned, as_json=asked.json)
 
 
 def _interrupted() -> LikenessError:

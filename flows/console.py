@@ -7,10 +7,15 @@ import sys
 import traceback
 import webbrowser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
 from data_contracts.errors import LikenessError
+
+if TYPE_CHECKING:
+    from tasks.prune import Pruned
+    from tasks.releases.signing import PublicKey
+    from tasks.verify import Verified
 
 __all__ = [
     "complain",
@@ -19,6 +24,8 @@ __all__ = [
     "open_page",
     "show_check",
     "show_draft",
+    "show_key",
+    "show_pruned",
     "show_release",
     "show_verified",
 ]
@@ -85,6 +92,8 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
         if selection.get(name):
             console.print(f"{label}: {'; '.join(selection[name])}", markup=False)
     console.print(_score_table(manifest))
+    for line in (_compared(manifest), _signed(manifest)):
+        console.print(line, markup=False)
     console.print(
         f"data    {release / 'data'}\nreport  {(release / 'report.html').absolute().as_uri()}", soft_wrap=True
     )
@@ -95,6 +104,28 @@ def open_page(page: Path) -> None:
     screen = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if screen and sys.stdout.isatty():
         webbrowser.open(page.absolute().as_uri())
+
+
+def _compared(manifest: dict[str, Any]) -> str:
+    """Return how a release stands to the one before it: place, scores, contract, drift."""
+    compared = manifest["comparison"]
+    if compared is None:
+        return "latest  the first, or the one before it could not be read"
+    place = "takes the place of" if manifest["champion"] else "is kept beside, and is worse than,"
+    worse = [f"{one['name']} {one['value']:.4f} after {one['before']:.4f}" for one in compared["scores"]]
+    worse = [line for line in worse if line.split(" ")[0] in compared["worse"]]
+    said = [f"latest  {place} {compared['release']}{': ' if worse else ''}{'; '.join(worse)}"]
+    said += [] if compared["comparable"] else ["        other rows were asked for: scores are not compared"]
+    said += [f"contract {line}" for line in compared["contract"]]
+    for one in compared["drift"][:1]:
+        floor = "" if one["floor"] is None else f", {one['floor']:.3f} of it the model's own"
+        said.append(f"drift   most in {one['column']}: {one['distance']:.3f} from {compared['release']}{floor}")
+    return "\n".join(said)
+
+
+def _signed(manifest: dict[str, Any]) -> str:
+    signature = manifest["signature"]
+    return "signed  not signed" if signature is None else f"signed  by {signature['key']}"
 
 
 def _score_table(manifest: dict[str, Any]) -> Any:  # noqa: ANN401 - rich is imported late
@@ -139,14 +170,45 @@ def show_check(contract: Contract, rows: int | None, *, as_json: bool) -> None:
         print(f"and {rows:,} rows keep to it")
 
 
-def show_verified(release: Path, manifest: dict[str, Any], *, as_json: bool) -> None:
-    """Say that a release is what its manifest says."""
+def show_verified(release: Path, verified: "Verified", *, as_json: bool) -> None:
+    """Say that a release is what its manifest says, and whose word that is."""
+    manifest = verified.manifest
     if as_json:
-        _print_json(
-            {"path": str(release), "release": manifest["release"], "files": len(manifest["files"]), "verified": True}
-        )
+        facts = {"path": str(release), "release": manifest["release"], "files": len(manifest["files"])}
+        _print_json({**facts, "verified": True, "signed": verified.signed, "trusted": verified.trusted})
+        return
+    print(f"{release}: {len(manifest['files'])} files are as the manifest says")
+    if verified.signed is None:
+        print("it is not signed: whoever can write there can have changed the manifest as well")
+    elif verified.trusted:
+        print(f"signed by {verified.signed}, the key that you asked for")
     else:
-        print(f"{release}: {len(manifest['files'])} files are as the manifest says")
+        print(f"signed by {verified.signed}: hold it against the key that you know, with --key")
+
+
+def show_key(path: Path, key: "PublicKey", *, as_json: bool) -> None:
+    """Say where a new key lies, and how it is used; never the key."""
+    from tasks.releases.signing import KEY_FILE
+
+    if as_json:
+        _print_json({"path": str(path), "public": f"{path}.pub", "key": key.fingerprint})
+        return
+    print(f"{path} signs releases: export {KEY_FILE}={path.absolute()}")
+    print(f"{path}.pub goes to those who verify: likeness verify RELEASE --key {path.name}.pub")
+    print(f"it is known as {key.fingerprint}")
+
+
+def show_pruned(pruned: "Pruned", *, as_json: bool) -> None:
+    """Say which releases stay and why, and which went or would."""
+    if as_json:
+        _print_json({"kept": pruned.kept, "removed": list(pruned.removed), "done": pruned.meant})
+        return
+    for release, why in pruned.kept.items():
+        print(f"stays    {release} ({why})")
+    for release in pruned.removed:
+        print(f"{'removed ' if pruned.meant else 'would go'} {release}")
+    if pruned.removed and not pruned.meant:
+        print("nothing was removed: say --yes to do it")
 
 
 def _bounds(check: dict[str, Any] | None) -> str:

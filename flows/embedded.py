@@ -10,6 +10,7 @@ one is used.
 
 import atexit
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -91,8 +92,18 @@ def _launch(listening: socket.socket, log: IO[str]) -> subprocess.Popen[bytes]:
         stderr=log,
         pass_fds=[descriptor],
         start_new_session=True,
-        env={**os.environ, "PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"},
+        env={
+            **_without_secrets(),
+            "PREFECT_UI_ENABLED": "0",
+            "PREFECT__SERVER_EPHEMERAL": "1",
+            "PREFECT__SERVER_FINAL": "1",
+        },
     )
+
+
+def _without_secrets() -> dict[str, str]:
+    """Return the environment without keys: a server has no use for them."""
+    return {name: value for name, value in os.environ.items() if not re.fullmatch(r"LIKENESS_\w+_KEY", name)}
 
 
 def _wait(process: subprocess.Popen[bytes], health: str, *, log: IO[str]) -> None:

@@ -1,15 +1,17 @@
 """The gate: a release is published when every threshold of its contract is met, and refused otherwise.
 
-It fails closed: a score that is missing or not a number refuses.
+It fails closed: a score that is missing or not a number refuses. What is published takes the place of the latest
+release unless it is worse.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 
 from data_contracts import Contract, ReleaseRefusedError, Threshold
+from tasks.publish import Release
 from tasks.references import Judgement, Score, Verdict
 
-__all__ = ["DEFAULTS", "judge", "require"]
+__all__ = ["DEFAULTS", "judge", "require", "require_champion"]
 
 DEFAULTS = (
     Threshold("data_validity", "rows outside the contract break every reader", minimum=0.99),
@@ -39,6 +41,21 @@ def require(verdict: Verdict, evidence: str) -> None:
             "a release reaches every threshold of its contract",
             f"{len(failed)} of {len(verdict.judgements)} are not met ({'; '.join(map(str, failed))})",
             f"Read {evidence}, then change the model, its budget or the data; nothing was published",
+        )
+
+
+def require_champion(release: Release) -> None:
+    """Let a release through that took the place of the one before it.
+
+    Raises:
+        ReleaseRefusedError: it is worse, and was published beside it; `latest.json` did not move.
+    """
+    if not release.champion and release.comparison is not None:
+        raise ReleaseRefusedError(
+            "a release takes the place of the latest unless it is worse beyond the margin",
+            f"{release.version} stands {release.comparison}",
+            f"It is kept at {release.uri}, and latest.json still names {release.comparison.release}; look at its "
+            "report, then change the model, its budget or the data, or run again with a greater --margin",
         )
 
 

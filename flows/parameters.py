@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from data_contracts.contract import ModelName
 
-__all__ = ["Synthesis", "takes"]
+__all__ = ["Retention", "Synthesis", "takes"]
 
 
 class Synthesis(BaseModel):
@@ -33,6 +33,9 @@ class Synthesis(BaseModel):
     epsilon: float | None = Field(
         None, ge=0.1, description="Differential privacy: the most that is spent on the model. Empty: none is promised."
     )
+    margin: float = Field(
+        0.02, ge=0, description="How much worse than the latest release a score of the gate may be, beside chance."
+    )
     source: str | None = Field(None, description="Path or URI of the data; empty: the source that the contract names.")
     to: str = Field("releases", description="Folder of the releases.")
     runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
@@ -42,6 +45,24 @@ class Synthesis(BaseModel):
     def _steps_replace_the_budget(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Let a number of steps stand alone: only then are its bytes the same on every machine."""
         return {**values, "budget_seconds": None} if values.get("steps") is not None else values
+
+    @property
+    def published(self) -> dict[str, Any]:
+        """Return what a release says of its run: no place where anything lies."""
+        return self.model_dump(exclude={"contract", "source", "to", "runs"})
+
+
+class Retention(BaseModel):
+    """What one run of `prune` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: str = Field("releases", description="Folder of the releases.")
+    keep: int = Field(5, ge=1, description="How many releases of each contract stay, counted from the newest.")
+    pin: list[str] = Field(
+        [], description="Releases that stay, 1.0.0-3 or adult/1.0.0-3, beside those in the folder's pins.txt."
+    )
+    remove: bool = Field(default=False, description="Remove the others; without it, it only says which.")
 
 
 def takes(parameters: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

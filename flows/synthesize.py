@@ -1,10 +1,14 @@
 """The main job: a real table in, a published synthetic release out.
 
-    contract.yaml -> ingest -> validate -> split -> train -> generate -> validate -> score -> report -> gate -> publish
-                       |          |          |        |         |           |         |        |                 |
-                    source     validation  train    model/  synthetic/  validation  scores   report           release
-                   .parquet   -source.json   holdout                     -synthetic   .json    .html
+    contract.yaml -> ingest -> validate -> split -> train -> generate -> validate -> score -> compare
+                       |          |          |        |         |           |         |          |
+                    source     validation  train    model/  synthetic/  validation  scores  comparison
+                   .parquet   -source.json   holdout                     -synthetic   .json    .json
                                            .parquet                       .json
+    -> report -> gate -> publish
+         |                 |
+       report           release
+       .html
 
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
 Each step leaves its artefact in the run's folder; what passes between steps are references to them.
@@ -16,12 +20,14 @@ from typing import Any
 from prefect import flow
 
 from data_contracts import odcs, selecting
-from flows.gate import judge, require
+from flows.gate import judge, require, require_champion
 from flows.parameters import Synthesis, takes
+from tasks.compare import compare
 from tasks.generate import generate
 from tasks.ingest import ingest
 from tasks.open_run import open_run
 from tasks.publish import Release, publish
+from tasks.references import Challenger
 from tasks.report import report
 from tasks.score import score
 from tasks.select import select
@@ -67,6 +73,10 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         seed=asked.seed,
     )
     verdict = judge(contract, scores.scores)
+    challenger = Challenger(
+        selected.judged.train, synthetic, selected.words, scores.scores, verdict=verdict, margin=asked.margin
+    )
+    standing = compare(contract, challenger, run=run, root=asked.to)
     evidence = report(
         contract,
         run=run,
@@ -75,10 +85,12 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         trained=trained,
         synthetic=synthetic,
         scores=scores,
-        verdict=verdict,
+        standing=standing,
     )
     require(verdict, evidence.page)
-    return publish(contract, evidence, synthetic=synthetic, trained=trained, root=asked.to)
+    release = publish(contract, evidence, trained=trained, standing=standing, parameters=asked.published, root=asked.to)
+    require_champion(release)
+    return release
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Open the folder of a run.
 
 Reads: nothing. Writes: `<runs>/<contract id>/<run id>/contract.yaml`.
-Fails when: the folder, or that of the releases, cannot be written, or the gate asks for a score that there is not:
-better now than after the training.
+Fails when: the folder, or that of the releases, cannot be written, the gate asks for a score that there is not, the
+contract's version does not fit what changed since the latest release, or the signing key cannot be read: better now
+than after the training.
 Safe to repeat because: the folder is named by the flow run, and the contract is written whole or not at all.
 """
 
@@ -15,6 +16,8 @@ from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, ContractError, ReleaseError, odcs
+from tasks.releases.champion import require_next_version
+from tasks.releases.signing import signer
 from tasks.reports.words import SCORES
 from tasks.storage import storage_errors, write_text
 
@@ -28,11 +31,13 @@ def open_run(contract: Contract, *, runs: str, releases: str) -> str:
     """Make the run's folder and return its path.
 
     Raises:
-        ContractError: the gate asks for a score that there is not.
-        ReleaseError: the runs' or the releases' folder cannot be written.
+        ContractError: the gate asks for a score that there is not, or the version does not fit the changes.
+        ReleaseError: the runs' or the releases' folder cannot be written, or a signing key that is named not read.
     """
     _require_known_scores(contract)
     _require_writable(Path(releases))
+    require_next_version(contract, Path(releases) / contract.id)
+    signer()
     run = Path(runs) / contract.id / str(runtime.flow_run.id or uuid.uuid4())
     write_text(run / "contract.yaml", odcs.dump(contract))
     logger.info("opened %s", run)

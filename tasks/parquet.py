@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from tasks.references import Reference
 from tasks.storage import atomic, digest_file
 
-__all__ = ["BATCH_ROWS", "read_batches", "read_schema", "read_table", "write_parquet"]
+__all__ = ["BATCH_ROWS", "count_rows", "read_batches", "read_schema", "read_table", "write_parquet"]
 
 BATCH_ROWS = 100_000
 """Rows of a batch and of a row group: 12 MB of a 15-column table, and as fast to write as larger ones."""
@@ -58,6 +58,15 @@ def read_schema(path: Path) -> tuple[pa.Schema, int]:
     """Return a Parquet file's Arrow schema and its number of rows, without reading its data."""
     with pq.ParquetFile(path) as file:
         return file.schema_arrow, file.metadata.num_rows
+
+
+def count_rows(path: Path) -> int | None:
+    """Return how many rows a Parquet file holds by its footer; None: it is no whole Parquet file."""
+    try:
+        with pq.ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
+    except pa.ArrowInvalid:
+        return None
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

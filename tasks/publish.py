@@ -1,19 +1,16 @@
-"""Publish a release: complete or absent, `latest.json` last.
+"""Publish a release: complete or absent, `latest.json` last, and only moved to a release that is not worse.
 
-Reads: the run's folder. Writes: `<root>/<contract id>/<version>/`, then `<root>/<contract id>/latest.json`.
-Fails when: the root cannot be written, or the disk is full.
+Reads: the run's folder, the release that `latest.json` names. Writes: `<root>/<contract id>/<version>/`, then
+`<root>/<contract id>/latest.json`.
+Fails when: the root cannot be written, the disk is full, the signing key cannot be read, or the contract's version does
+not fit what changed since the latest release.
 Safe to repeat because: everything is written beside its final name and renamed; a version is never written twice.
 """
 
-import fcntl
 import json
 import logging
-import os
-import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,64 +19,98 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, odcs
-from tasks.references import Reference, Trained
+from tasks.references import Comparison, Reference, Standing, Trained
+from tasks.releases.champion import Champion, champion, compared, require_next_version
+from tasks.releases.layout import MANIFEST, Pointer, locked, next_release, point
+from tasks.releases.manifest import FORMAT, digests, write_manifest
+from tasks.releases.origin import code
+from tasks.releases.signing import Signer, signer
 from tasks.report import Evidence
 from tasks.storage import atomic, digest_file, storage_errors, write_json, write_text
 
-__all__ = ["MANIFEST", "POINTER", "Release", "publish"]
-
-MANIFEST = "manifest.json"
-POINTER = "latest.json"
+__all__ = ["Release", "publish"]
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A published release: `uri` is its folder, `version` the contract's version and a running number."""
+    """A published release: `uri` is its folder, `version` the contract's version and a running number.
+
+    Args:
+        contract: its id.
+        version: of the release.
+        uri: of its folder.
+        rows: how many it holds.
+        champion: `latest.json` names it.
+        comparison: with the one that `latest.json` named before; None: with none.
+    """
 
     contract: str
     version: str
     uri: str
     rows: int
+    champion: bool
+    comparison: Comparison | None
 
 
 @task(cache_policy=NO_CACHE)  # a version per call
-def publish(contract: Contract, evidence: Evidence, *, synthetic: Reference, trained: Trained, root: str) -> Release:
-    """Lay out the release beside its final name, rename it, and move the pointer to it.
+def publish(
+    contract: Contract,
+    evidence: Evidence,
+    *,
+    trained: Trained,
+    standing: Standing,
+    parameters: dict[str, Any],
+    root: str,
+) -> Release:
+    """Lay out the release beside its final name, rename it, and move the pointer to it if it is not worse.
 
     Raises:
-        ReleaseError: the root cannot be written, or the disk is full.
+        ReleaseError: the root cannot be written, the disk is full, or there is no signing key where one is named.
+        ContractError: a release was published meanwhile, from which the contract's version does not follow.
     """
-    folder = Path(root) / contract.id
+    folder, key, synthetic = Path(root) / contract.id, signer(), standing.challenger.synthetic
     logger.info("publishing %s rows under %s", f"{synthetic.rows:,}", folder)
-    with storage_errors(folder), _locked(folder):
-        version = f"{contract.version}-{_next_number(folder, contract.version)}"
+    with storage_errors(folder), locked(folder):
+        require_next_version(contract, folder)
+        standing = _current(standing, contract, champion(folder))
+        version, wins = next_release(folder, contract.version), not (standing.comparison and standing.comparison.worse)
+        manifest = {
+            **_head(version, standing, wins=wins),
+            **json.loads(Path(evidence.facts).read_text(encoding="utf-8")),
+            "parameters": parameters,
+            "comparison": standing.said,
+            "code": code(),
+            "signature": None if key is None else key.stated(),
+        }
         with atomic(folder / version) as staging:
             _copy(staging, evidence, synthetic=synthetic, trained=trained)
-            _describe(staging, contract, facts=json.loads(Path(evidence.facts).read_text()), version=version)
-        pointer = {"release": version, "manifest": digest_file(folder / version / MANIFEST)}
-        write_json(folder / POINTER, pointer)
-    return Release(contract.id, version, str(folder / version), synthetic.rows)
+            _describe(staging, contract, manifest, key=key)
+        if wins:
+            point(folder, Pointer(version, digest_file(folder / version / MANIFEST)))
+    return Release(contract.id, version, str(folder / version), synthetic.rows, wins, standing.comparison)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one run at a time publish under this contract; leave no empty folder behind."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-        with suppress(OSError):
-            folder.rmdir()
+def _current(standing: Standing, contract: Contract, now: Champion | None) -> Standing:
+    """Return how the release stands against the champion of this moment: another run may have published meanwhile."""
+    known = None if standing.comparison is None else standing.comparison.release
+    if (None if now is None else now.release) == known:
+        return standing
+    return replace(standing, comparison=None if now is None else compared(standing.challenger, contract, now))
 
 
-def _next_number(folder: Path, version: str) -> int:
-    found = (re.fullmatch(rf"{re.escape(version)}-(\d+)", path.name) for path in folder.iterdir())
-    return max((int(match[1]) for match in found if match), default=0) + 1
+def _head(version: str, standing: Standing, *, wins: bool) -> dict[str, Any]:
+    """Return what a manifest begins with: what it is, since when, and how it stands."""
+    before = standing.comparison
+    return {
+        "format": FORMAT,
+        "release": version,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "parent": None if before is None else asdict(Pointer(before.release, before.manifest)),
+        "champion": wins,
+        "columns": standing.columns,
+    }
 
 
 def _copy(staging: Path, evidence: Evidence, *, synthetic: Reference, trained: Trained) -> None:
@@ -90,24 +121,15 @@ def _copy(staging: Path, evidence: Evidence, *, synthetic: Reference, trained: T
         shutil.copyfile(path, staging / name)
 
 
-def _describe(staging: Path, contract: Contract, *, facts: dict[str, Any], version: str) -> None:
+def _describe(staging: Path, contract: Contract, manifest: dict[str, Any], *, key: Signer | None) -> None:
     """Write the contract, the documents, and the manifest last: it holds the digest of every other file."""
     from tasks.reports.card import card
     from tasks.reports.croissant import croissant
 
     # where the real data lies is nobody's business downstream
     write_text(staging / "contract.yaml", odcs.dump(replace(contract, source=None)))
-    write_json(staging / "report.json", {"scores": facts["scores"], "verdict": facts["verdict"]})
-    manifest = {"release": version, "created": datetime.now(UTC).isoformat(timespec="seconds"), **facts}
-    manifest["files"] = _files(staging)
+    write_json(staging / "report.json", {"scores": manifest["scores"], "verdict": manifest["verdict"]})
+    manifest = {**manifest, "files": digests(staging)}
     write_text(staging / "README.md", card(contract, manifest))
     write_json(staging / "croissant.json", croissant(contract, manifest))
-    write_json(staging / MANIFEST, {**manifest, "files": _files(staging)})
-
-
-def _files(folder: Path) -> dict[str, dict[str, str | int]]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): {"sha256": digest_file(path), "bytes": path.stat().st_size}
-        for path in files
-    }
+    write_manifest(staging, {**manifest, "files": digests(staging)}, signer=key)

@@ -1,10 +1,23 @@
 """What tasks hand to one another: references to artefacts and small records, never frames or models."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from data_contracts import Threshold
 
-__all__ = ["Judgement", "Reference", "Score", "Scores", "Selected", "Split", "Trained", "Verdict"]
+__all__ = [
+    "Challenger",
+    "Comparison",
+    "Judgement",
+    "Reference",
+    "Score",
+    "Scores",
+    "Selected",
+    "Split",
+    "Standing",
+    "Trained",
+    "Verdict",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +147,84 @@ class Verdict:
     def passed(self) -> bool:
         """Return whether every threshold is met."""
         return all(judgement.passed for judgement in self.judgements)
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """What is compared with the release that `latest.json` names.
+
+    Args:
+        train: the real rows that were learned from, of the sort that was asked for.
+        synthetic: the synthetic rows.
+        selection: the conditions and shares that say which rows were asked for.
+        scores: of the synthetic rows.
+        verdict: of the gate.
+        margin: how much worse each score of the gate may be, beside chance.
+    """
+
+    train: Reference
+    synthetic: Reference
+    selection: dict[str, list[str]]
+    scores: tuple[Score, ...]
+    verdict: Verdict
+    margin: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A challenger beside the champion.
+
+    Args:
+        release: the champion's version.
+        manifest: SHA-256 of its manifest.
+        margin: how much worse each score of the gate may be, beside chance.
+        comparable: the same sort of rows was asked for; else neither scores nor drift are compared.
+        contract: what changed in the contract, a line each.
+        scores: by score of the gate its value, the champion's, by how much it is worse, and how much is allowed.
+        drift: by column the distance of the real rows from the champion's, and the champion's own; the worst first.
+        worse: the scores that are worse by more than is allowed.
+    """
+
+    release: str
+    manifest: str
+    margin: float
+    comparable: bool
+    contract: tuple[str, ...]
+    scores: tuple[dict[str, Any], ...]
+    drift: tuple[dict[str, Any], ...]
+    worse: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return one line: what is worse, or that nothing is, and the column that drifted most."""
+        if not self.comparable:
+            return f"beside {self.release}: other rows were asked for, so scores are not compared"
+        lines = [f"{one['name']} {one['value']:.4f} after {one['before']:.4f}" for one in self.scores]
+        gone = [line for line, one in zip(lines, self.scores, strict=True) if one["name"] in self.worse]
+        told = (
+            f"worse beyond the margin: {'; '.join(gone)}" if gone else "no score of the gate is worse beyond the margin"
+        )
+        drift = [f"; the source drifted most in {one['column']}, by {one['distance']:.3f}" for one in self.drift[:1]]
+        return f"beside {self.release}: {told}{''.join(drift)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a release stands.
+
+    Args:
+        challenger: the release.
+        columns: by column, the distance of its synthetic values from the real ones.
+        comparison: with the champion; None: there is none that can be read.
+    """
+
+    challenger: Challenger
+    columns: dict[str, float]
+    comparison: Comparison | None
+
+    @property
+    def said(self) -> dict[str, Any] | None:
+        """Return the comparison as a manifest holds it."""
+        if self.comparison is None:
+            return None
+        said = asdict(self.comparison)
+        return {name: value for name, value in said.items() if name != "manifest"}

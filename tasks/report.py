@@ -20,7 +20,8 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract
 from tasks.parquet import read_table
-from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
+from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Standing, Trained
+from tasks.releases.origin import keyed_digest
 from tasks.reports.words import COVERED
 from tasks.storage import write_json, write_text
 
@@ -65,19 +66,20 @@ def report(
     trained: Trained,
     synthetic: Reference,
     scores: Scores,
-    verdict: Verdict,
+    standing: Standing,
 ) -> Evidence:
     """Write the run's facts and its page, whether the gate will let it through or not.
 
     Raises:
-        ReleaseError: the disk is full.
+        ReleaseError: the disk is full, or the key of the source's digest cannot be read.
     """
     from tasks.reports.pages import report as page
 
+    verdict = standing.challenger.verdict
     facts = {
         "contract": {"id": contract.id, "version": contract.version},
         "rows": synthetic.rows,
-        "source": {"digest": source.digest, "rows": source.rows},
+        "source": {"digest": keyed_digest(source.digest, run=Path(run)), "rows": source.rows},
         "split": _rows(selected.whole),
         "selection": {**selected.words, "judged": _rows(selected.judged)},
         "model": {
@@ -89,6 +91,7 @@ def report(
         },
         "privacy": _privacy(trained),
         "seed": trained.seed,
+        "comparison": standing.said,
         "scores": [_score(score) for score in scores.scores],
         "verdict": {"passed": verdict.passed, "checks": [_check(judgement) for judgement in verdict.judgements]},
         "versions": versions(),
@@ -96,7 +99,9 @@ def report(
     evidence = Evidence(str(Path(run) / "evidence.json"), str(Path(run) / "report.html"))
     write_json(Path(evidence.facts), facts)
     shown = {"untold": _UNTOLD} if facts["privacy"] else _shown(contract, Path(run), selected, synthetic)
-    html = page(contract, scores.scores, verdict=verdict, facts=_provenance(facts), **shown)
+    compared = "nothing before it" if standing.comparison is None else str(standing.comparison)
+    told = {**_provenance(facts), "Compared": compared}
+    html = page(contract, scores.scores, verdict=verdict, facts=told, **shown)
     write_text(Path(evidence.page), html)
     logger.info("reported %s: %s", contract.id, "passed" if verdict.passed else "refused")
     return evidence
@@ -127,7 +132,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
     asked = {label: words for label, words in asked.items() if words}
     return {
         "Contract": f"{facts['contract']['id']} {facts['contract']['version']}",
-        "Source": f"{source['rows']:,} rows, SHA-256 {source['digest']}",
+        "Source": f"{source['rows']:,} rows, keyed digest {source['digest']}",
         "Learned from": f"{split['train']:,} rows",
         "Held out": f"{split['holdout']:,} rows",
         **asked,

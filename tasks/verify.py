@@ -1,33 +1,54 @@
-"""Check a release against its manifest, offline.
+"""Check a release against its manifest and its signature, offline.
 
-Reads: the release. Writes: nothing.
-Fails when: a file is missing, extra or changed, or the manifest cannot be read.
+Reads: the release, and the pointer beside it. Writes: nothing.
+Fails when: a file is missing, extra, changed, cut off or no plain file, the manifest is another release's, an older one
+or cannot be read, or the signature is not that of the key that is asked for.
 Safe to repeat because: it only reads.
 """
 
-import json
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data_contracts import ReleaseError
-from tasks.publish import MANIFEST, POINTER
+from tasks.releases.layout import MANIFEST, POINTER, SIGNATURE, is_release, pointed
+from tasks.releases.manifest import REMEDY, message, read_manifest
+from tasks.releases.signing import PublicKey, public_key
 from tasks.storage import digest_file
 
-__all__ = ["locate", "read_manifest", "verify"]
+__all__ = ["Verified", "locate", "read_manifest", "verify"]
 
-_REMEDY = "Do not use this copy; fetch the release again from where it was published"
+_DATA = "data/part-00000.parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A release that is as its manifest says.
+
+    Args:
+        manifest: of the release.
+        signed: fingerprint of the key that signed it; None: it is not signed.
+        trusted: that key is the one that was asked for.
+    """
+
+    manifest: dict[str, Any]
+    signed: str | None
+    trusted: bool
 
 
 def locate(path: Path) -> Path:
     """Return the release's folder: the path itself, or what the pointer in it names.
 
     Raises:
-        ReleaseError: there is neither a manifest nor a pointer.
+        ReleaseError: there is neither a manifest nor a pointer, or the pointer leads to nothing.
     """
     if (path / MANIFEST).is_file():
         return path
-    if (path / POINTER).is_file():
-        return path / str(json.loads((path / POINTER).read_text())["release"])
+    if (pointer := pointed(path)) is not None:
+        return path / pointer.release
     raise ReleaseError(
         "a release is a folder with a manifest, or with a pointer to one",
         f"{path} has neither {MANIFEST} nor {POINTER}" if path.is_dir() else f"{path} is not a folder",
@@ -35,44 +56,104 @@ def locate(path: Path) -> Path:
     )
 
 
-def read_manifest(release: Path) -> dict[str, Any]:
-    """Return the manifest of a release.
+def verify(release: Path, *, key: Path | None = None) -> Verified:
+    """Check a release: its manifest, its signature, its place, then every file.
+
+    Args:
+        release: its folder.
+        key: public key that must have signed it; None: a signature need not be there, and its key is its own word.
 
     Raises:
-        ReleaseError: it is missing, or not what a manifest looks like.
+        ReleaseError: names the first thing that is wrong.
     """
-    try:
-        manifest = json.loads((release / MANIFEST).read_text(encoding="utf-8"))
-        {name: entry["sha256"] for name, entry in manifest["files"].items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise ReleaseError(
-            "a release has a manifest that lists its files",
-            f"{release / MANIFEST} cannot be read as one ({type(error).__name__})",
-            _REMEDY,
-        ) from None
-    return dict(manifest)
-
-
-def verify(release: Path) -> dict[str, Any]:
-    """Check every file of a release against its manifest, and return the manifest.
-
-    Raises:
-        ReleaseError: names the first file that is missing, extra or changed.
-    """
+    asked = None if key is None else public_key(key)
+    named, release = release.absolute(), release.resolve()
+    for name in (MANIFEST, SIGNATURE):
+        if (release / name).is_symlink():
+            raise _wrong(f"{name} is a link")
     manifest = read_manifest(release)
-    listed = set(manifest["files"])
-    found = {path.relative_to(release).as_posix() for path in release.rglob("*") if path.is_file()} - {MANIFEST}
-    for name in sorted(listed | found):
-        if problem := _problem(release / name, manifest["files"].get(name)):
-            raise ReleaseError("every file of a release is as its manifest says", f"{name} {problem}", _REMEDY)
-    return manifest
+    _require_signature(release, manifest, asked)
+    for place in dict.fromkeys((named, release)):
+        _require_place(place, manifest)
+    _require_files(release, manifest)
+    _require_rows(release, manifest["rows"])
+    signed = manifest["signature"]
+    return Verified(manifest, None if signed is None else str(signed["key"]), trusted=asked is not None)
+
+
+def _require_signature(release: Path, manifest: dict[str, Any], asked: PublicKey | None) -> None:
+    """Hold the manifest's bytes against its signature, and its key against the one that is asked for."""
+    stated = manifest["signature"]
+    if stated is None:
+        if asked is not None:
+            raise _wrong(f"it is not signed, and the key {asked.fingerprint} was asked for", "a release is signed")
+        return
+    own = PublicKey(base64.b64decode(stated["public_key"]))
+    if own.fingerprint != stated["key"]:
+        raise _wrong(f"{MANIFEST} names a key and gives another", "a release is signed by the key that it names")
+    if asked is not None and own != asked:
+        fact = f"it is signed by {own.fingerprint}, and {asked.fingerprint} was asked for"
+        raise _wrong(fact, "a release is signed by the key that is asked for")
+    if not (release / SIGNATURE).is_file():
+        raise _wrong(f"{SIGNATURE} is missing", "a release is signed by the key that it names")
+    content = (release / MANIFEST).read_bytes()
+    if not own.signed(message(manifest, content), (release / SIGNATURE).read_bytes()):
+        fact = f"{SIGNATURE} is not that of {MANIFEST} by {own.fingerprint}"
+        raise _wrong(fact, "a release is signed by the key that it names")
+
+
+def _require_place(release: Path, manifest: dict[str, Any]) -> None:
+    """Refuse the manifest of another release: an older one in the place of a newer, or another contract's."""
+    rule, folder = "a release lies under its own name", release.parent
+    if is_release(release.name) and release.name != manifest["release"]:
+        raise _wrong(f"{release.name} holds the manifest of {manifest['release']}", rule)
+    if not (folder / POINTER).is_file():
+        return
+    if folder.name != manifest["contract"]["id"]:
+        raise _wrong(f"under {folder.name} lies a release of {manifest['contract']['id']}", rule)
+    pointer = pointed(folder)
+    if pointer and pointer.release == release.name and pointer.manifest != digest_file(release / MANIFEST):
+        raise _wrong(f"{MANIFEST} is not the one that {POINTER} names", rule)
+
+
+def _require_files(release: Path, manifest: dict[str, Any]) -> None:
+    signature = {SIGNATURE} if manifest["signature"] is not None else set()
+    found, listed = set(_found(release)) - {MANIFEST} - signature, manifest["files"]
+    for name in sorted(found | set(listed)):
+        if problem := _problem(release / name, listed.get(name)):
+            raise _wrong(f"{name} {problem}")
+
+
+def _found(folder: Path) -> Iterator[str]:
+    """Yield the names of all that lies in a release: what is not a folder, links to folders too; none is followed."""
+    for parent, folders, files in os.walk(folder):
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        for name in [*files, *links]:
+            yield (Path(parent) / name).relative_to(folder).as_posix()
 
 
 def _problem(path: Path, entry: dict[str, Any] | None) -> str | None:
+    if path.is_symlink():
+        return "is a link"
     if entry is None:
         return "is not in the manifest"
     if not path.is_file():
-        return "is missing"
+        return "is not a file" if path.exists() else "is missing"
     if path.stat().st_size != entry["bytes"]:
         return f"has {path.stat().st_size:,} bytes instead of {entry['bytes']:,}"
     return None if digest_file(path) == entry["sha256"] else "has changed: its SHA-256 differs"
+
+
+def _require_rows(release: Path, rows: int) -> None:
+    """Look at the data's own footer: a file that was cut off before it was listed would be as listed."""
+    from tasks.parquet import count_rows
+
+    found = count_rows(release / _DATA)
+    if found is None:
+        raise _wrong(f"{_DATA} is no whole Parquet file", "the data of a release can be read")
+    if found != rows:
+        raise _wrong(f"{_DATA} has {found:,} rows instead of {rows:,}", "the data of a release has its rows")
+
+
+def _wrong(fact: str, rule: str = "every file of a release is as its manifest says") -> ReleaseError:
+    return ReleaseError(rule, fact, REMEDY)

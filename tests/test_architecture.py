@@ -53,7 +53,7 @@ def test_a_planted_upward_import_is_found(copy, room, line):
     assert [entry.split(" imports ")[0] for entry in found] == [f"{room}/planted.py"]
 
 
-@pytest.mark.parametrize("library", ["great_expectations", "sdmetrics", "yaml", "matplotlib"])
+@pytest.mark.parametrize("library", ["cryptography", "great_expectations", "sdmetrics", "yaml", "matplotlib"])
 def test_a_planted_second_door_is_found(copy, library):
     (copy / "tasks" / "planted.py").write_text(f"from {library} import anything\n")
 

@@ -20,6 +20,7 @@ __all__ = ["MOST_TOKENS", "Boosted", "boost"]
 MOST_TOKENS = 4  # each costs a tree a round
 _SHARE = 0.5  # of the network's logits
 _ROUNDS, _PATIENCE = 600, 30
+_PLACES = 128  # of a score of 1: XGBoost splits at a value that a row has, and would publish its number with the trees
 _PARAMETERS = {
     "eta": 0.05,
     "max_depth": 5,  # 6 at most: see `Leaves`
@@ -119,7 +120,7 @@ def _data(axes: Sequence[Axis], x: Encoded) -> tuple[Tensor, list[str]]:
             columns.append(torch.where(code < 0, torch.nan, axis.token[code.clamp(min=0)].float()))
             kinds.append("q" if axis.span.ordered else "c")
         if axis.span.value is not None:
-            columns.append(x.values[:, axis.span.value])
+            columns.append((x.values[:, axis.span.value] * _PLACES).round() / _PLACES)
             kinds.append("q")
     return torch.stack(columns, 1), kinds
 

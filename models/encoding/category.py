@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from data_contracts import Column, ModelError
 from data_contracts.conditions import Condition
 from models.encoding.allowed import Allowed
-from models.encoding.number import KEPT_ROWS
+from models.encoding.disclosure import KEPT_ROWS
 from models.encoding.spans import UNKNOWN
 
 __all__ = ["CategoryStatistics", "allowed", "decode", "encode", "merge", "settle", "summarise"]
@@ -43,7 +43,7 @@ class CategoryStatistics:
 
     Args:
         values: those kept, ascending; code 0 to their number - 1.
-        rows: how many training rows hold each.
+        rows: how many training rows hold each; fewer than five are told as five.
         nulls: whether nulls were seen; the last code.
     """
 
@@ -91,7 +91,7 @@ def settle(summary: CategorySummary, column: Column) -> CategoryStatistics:
     """
     listed = {False, True} if column.kind == "boolean" else set(column.values or ())
     kept = sorted(value for value, rows in summary.rows.items() if rows >= KEPT_ROWS or value in listed)
-    counts = [summary.rows[value] for value in kept]
+    counts = [max(summary.rows[value], KEPT_ROWS) for value in kept]  # how few rows a listed value has is not told
     if not kept and summary.rows:
         if column.storage != "string" or column.pattern is not None:
             raise ModelError(

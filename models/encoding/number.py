@@ -1,9 +1,9 @@
 """Numbers of every kind: integers, decimals, dates, timestamps.
 
 A cell is a code — one of the spikes, "regular", or null — and, where regular, a value: its standard normal
-score by rank (van der Waerden), through a quantile function whose knots are numbers that were seen.
-A spike is a number that many rows share; it comes back exactly, and so do the least and the greatest.
-Numbers that fewer than five rows share are held only as knots at every fifth row or wider.
+score by rank (van der Waerden), through a quantile function.  A spike is a number that many rows share; it comes back
+exactly, and so do the least and the greatest, unless the contract classifies the column.  Of other numbers that fewer
+than five rows share only means of five are held, as knots at every fifth row or wider (`models.encoding.disclosure`).
 """
 
 from collections.abc import Sequence
@@ -20,14 +20,12 @@ from data_contracts.arrow import arrow_type
 from data_contracts.conditions import Asked, Condition
 from models.encoding.allowed import ALL_SCORES, Allowed
 from models.encoding.axis import from_axis, observed_decimals, to_axis, whole
+from models.encoding.disclosure import CLASSIFIED, KEPT_ROWS
 from models.encoding.quantiles import Quantiles, quantiles
 from models.encoding.spans import UNKNOWN
 from models.encoding.tally import Numbers, Tally, common_step
 
 __all__ = ["NumberStatistics", "allowed", "decode", "encode", "merge", "settle", "summarise"]
-
-KEPT_ROWS = 5
-"""A number or a word is kept as such where at least this many rows share it: it then points to no one row."""
 
 _SPIKES = 128
 """Up to so many shared numbers, all are spikes: a table of them is cheaper and truer than a curve."""
@@ -100,7 +98,7 @@ def merge(first: NumberSummary, second: NumberSummary) -> NumberSummary:
 
 
 def settle(summary: NumberSummary, column: Column) -> NumberStatistics:
-    """Return what is kept of a summary: spikes and quantiles, no rare number but the extremes and the knots."""
+    """Return what is kept of a summary: spikes and quantiles, no rare number but the extremes."""
     tally, decimals = summary.tally, None
     if column.kind == "number":
         decimals = observed_decimals(tally.values, column.decimals)
@@ -108,7 +106,8 @@ def settle(summary: NumberSummary, column: Column) -> NumberStatistics:
             units = whole(tally.values, decimals)
             tally = Tally(units, tally.counts, 1 if tally.thinned else common_step(units))
     spikes = _is_spike(tally)
-    regular = None if spikes.all() else quantiles(tally.pick(~spikes))
+    ends = column.sensitivity not in CLASSIFIED
+    regular = None if spikes.all() else quantiles(tally.pick(~spikes), tally, ends=ends)
     return NumberStatistics(decimals, tally.values[spikes], regular, summary.nulls > 0)
 
 

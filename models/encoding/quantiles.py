@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from models.encoding.disclosure import shown
 from models.encoding.tally import Numbers, Tally
 
 __all__ = ["Quantiles", "quantiles"]
@@ -92,12 +93,18 @@ class Quantiles:
         return cls(np.array(state["knots"], dtype), np.array(state["scores"], np.float64), state["step"])
 
 
-def quantiles(tally: Tally) -> Quantiles:
-    """Return the quantile function of a tally that counts at least one row."""
+def quantiles(tally: Tally, whole: Tally, *, ends: bool) -> Quantiles:
+    """Return the quantile function of a tally that counts at least one row.
+
+    Args:
+        tally: of the numbers that are ranked.
+        whole: of the column, from which it was picked.
+        ends: show the column's least and greatest number as they are.
+    """
     rows = tally.rows
     intervals = max(1, min(_KNOTS, rows // _ROWS_APART))
     ranks = np.linspace(0, 1, intervals + 1)
-    knots = tally.quantiles(ranks)
+    knots = shown(tally.quantiles(ranks), whole, ends=ends)
     edge = min(_EXTREME_ROWS / rows, 0.75 / intervals, 0.25)  # inside the first interval
     middles = torch.from_numpy(np.clip(ranks, edge, 1 - edge))
     scores = torch.special.ndtri(middles).float().double().numpy()

@@ -63,13 +63,18 @@ class Tally:
         return self.values[np.minimum(places, len(self.values) - 1)]
 
     def thin(self) -> "Tally":
-        """Hand the count of every second number to its neighbour, the ends kept, while there are too many."""
-        if len(self.values) <= _DISTINCT:
+        """Hand the count of one of each two neighbours to the more frequent one, while there are too many.
+
+        The ends stay as they are: a count of theirs would make a number of one row look shared.
+        """
+        last = len(self.values) - 1
+        if last < _DISTINCT:
             return self
-        keep = np.arange(len(self.values)) % 2 == 0
-        keep[-1] = True
-        counts = np.add.reduceat(self.counts, np.flatnonzero(keep))
-        return Tally(self.values[keep], counts, self.step).thin()
+        pairs = np.arange(1, last, 2)
+        others = np.minimum(pairs + 1, last - 1)
+        kept = np.where(self.counts[others] > self.counts[pairs], others, pairs)
+        counts = np.add.reduceat(self.counts, [0, *pairs, last])
+        return Tally(self.values[[0, *kept, last]], counts, self.step).thin()
 
 
 def common_step(values: Numbers) -> int:

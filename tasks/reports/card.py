@@ -48,6 +48,7 @@ def _front_matter(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, 
         "pretty_name": f"{contract.name}, synthetic",
         **_licence(contract.licence),
         "size_categories": [_size(manifest["rows"])],
+        **_task(contract),
         "tags": ["synthetic", "tabular"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
@@ -56,6 +57,14 @@ def _front_matter(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, 
 
 def _size(rows: int) -> str:
     return next((name for bound, name in _SIZES if rows < bound), "n>1B")
+
+
+def _task(contract: Contract) -> dict[str, list[str]]:
+    """Return the hub's word for what the target is predicted as; nothing where there is none."""
+    if contract.target is None:
+        return {}
+    classes = contract[contract.target].kind in ("category", "boolean")
+    return {"task_categories": ["tabular-classification" if classes else "tabular-regression"]}
 
 
 def _licence(licence: str) -> dict[str, str]:

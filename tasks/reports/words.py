@@ -17,7 +17,7 @@ class Meaning:
 
 COVERED = (
     "the model's weights, its encoding and all rows drawn from it, for one row added or taken away; not the contract, "
-    "the numbers of rows, the digest of the source and the scores, which hold no noise"
+    "the numbers of rows, the digest of the source, the scores and the columns' distances, which hold no noise"
 )
 """What a promise of differential privacy is about."""
 

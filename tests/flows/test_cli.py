@@ -27,6 +27,8 @@ SHOWN = {
     "seed": 0,
     "scores": [],
     "verdict": {"checks": []},
+    "comparison": None,
+    "signature": None,
 }
 
 
@@ -50,7 +52,10 @@ def test_help_answers_at_once():
         (["run", "adult", "--where", "age>60", "--where", "age<50"], "no value of 'age' meets age > 60 and age < 50"),
         (["run", "adult", "--share", "income:>50K=1.5"], "a share lies between 0 and 1"),
         (["run", "adult", "--share", "sex:Male=1", "--share", "income:>50K=1"], "shares are of one column's values"),
+        (["run", "adult", "--margin", "-1"], "margin"),
         (["verify", "nowhere"], "nowhere"),
+        (["prune"], "a root of releases is a folder"),
+        (["prune", "--keep", "0"], "keep"),
         (["show", "nowhere"], "nowhere"),
         (["contract", "check", "no_such_contract"], "no_such_contract"),
         (["contract", "infer", "no_such_file.csv"], "no_such_file.csv"),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import duckdb
 import pandas as pd
@@ -13,6 +14,7 @@ from prefect.exceptions import ParameterTypeError
 from data_contracts import Threshold, odcs
 from data_contracts.arrow import arrow_schema
 from data_contracts.errors import ReleaseError
+from flows import embedded
 from flows.cli import main
 from tasks.verify import locate, verify
 
@@ -50,7 +52,7 @@ def test_a_release_holds_what_the_design_says(released):
 
 
 def test_the_manifest_says_how_to_make_it_again(released, contract):
-    manifest = verify(released)
+    manifest = verify(released).manifest
 
     assert manifest["contract"] == {"id": "adult", "version": odcs.load(odcs.find("adult")).version}
     assert manifest["model"]["name"] == contract.model == "auto"
@@ -58,6 +60,8 @@ def test_the_manifest_says_how_to_make_it_again(released, contract):
     assert manifest["privacy"] is None
     assert manifest["source"]["rows"] == manifest["rows"] == 1500
     assert manifest["split"] == {"train": 1350, "holdout": 150}
+    assert manifest["parameters"]["steps"] == 4
+    assert not {"source", "to", "runs", "contract"} & manifest["parameters"].keys()
     assert {"torch", "pyarrow", "sdmetrics"} <= manifest["versions"].keys()
     for score in manifest["scores"]:
         assert score["metric"]
@@ -122,9 +126,9 @@ def test_whatever_is_not_as_the_manifest_says_is_named(released, tmp_path, chang
 
 def test_the_same_seed_and_steps_give_the_same_bytes(released, written, at):
     assert main(["run", str(written), *QUICK]) == 0
-    again = verify(locate(at / "releases" / "adult"))
+    again = verify(locate(at / "releases" / "adult")).manifest
 
-    first = verify(released)
+    first = verify(released).manifest
     for name in ("data/part-00000.parquet", "contract.yaml"):
         assert again["files"][name] == first["files"][name]
     assert again["scores"] == first["scores"]
@@ -184,6 +188,86 @@ def test_a_second_release_gets_the_next_number_and_the_first_stays(written, at):
     verify(at / "releases" / "adult" / first)
 
 
+def test_a_challenger_that_is_worse_is_kept_and_the_run_ends_with_status_1(contract, at, capsys):
+    rows = (Threshold("two_sample_train", "it tells good from bad", minimum=0.0), *contract.gate)
+    (at / "judged.yaml").write_text(odcs.dump(replace(contract, gate=rows)))
+    assert main(["run", "judged.yaml", "--steps", "30", "--model", "gmm"]) == 0
+    folder = at / "releases" / "adult"
+    assert "latest  the first" in capsys.readouterr().out
+
+    status = main(["run", "judged.yaml", "--steps", "1", "--model", "vae", "--margin", "0"])
+
+    said = capsys.readouterr().err
+    assert status == 1
+    assert "1.0.0-2 stands beside 1.0.0-1: worse beyond the margin: two_sample_train" in said
+    assert f"It is kept at {Path('releases/adult/1.0.0-2')}, and latest.json still names 1.0.0-1" in said
+    assert json.loads((folder / "latest.json").read_text())["release"] == "1.0.0-1"
+    kept = verify(folder / "1.0.0-2").manifest
+    assert (kept["champion"], kept["comparison"]["release"]) == (False, "1.0.0-1")
+    assert main(["show", str(folder / "1.0.0-2")]) == 0
+    assert "latest  is kept beside, and is worse than, 1.0.0-1: two_sample_train" in capsys.readouterr().out
+
+
+def test_a_changed_contract_under_the_same_version_is_refused_before_anything_is_read(contract, at, capsys):
+    (at / "small.yaml").write_text(odcs.dump(contract))
+    assert main(["run", "small.yaml", *QUICK]) == 0
+    (at / "small.yaml").write_text(odcs.dump(replace(contract, columns=contract.columns[1:], rules=())))
+    before = sorted((at / "runs").rglob("source.parquet"))
+
+    assert main(["run", "small.yaml", *QUICK]) == 2
+
+    assert "age is gone (major)" in capsys.readouterr().err
+    assert sorted((at / "runs").rglob("source.parquet")) == before
+
+
+def test_a_signed_run_shows_its_private_key_to_nobody(written, at, monkeypatch, capsys):
+    from prefect import get_client
+
+    assert main(["key", "new", "--to", "keys/own.key"]) == 0
+    pem = (at / "keys" / "own.key").read_text()
+    monkeypatch.setenv("LIKENESS_SIGNING_KEY", pem)
+    (at / "keys" / "own.key").unlink()
+
+    assert main(["run", str(written), "--rows", "200", *QUICK]) == 0
+    assert main(["show", "releases/adult"]) == 0
+    assert main(["verify", "releases/adult", "--key", "keys/own.key.pub"]) == 0
+
+    said = capsys.readouterr()
+    assert "the key that you asked for" in said.out
+    with get_client(sync_client=True) as client:
+        kept = [client.read_flow_runs(), client.read_task_runs(), client.read_logs(), client.read_artifacts()]
+    assert len(kept[0]) > 0
+    everything = b"".join(path.read_bytes() for path in at.rglob("*") if path.is_file())
+    secret = pem.splitlines()[1]
+    assert pem not in embedded._without_secrets().values()  # noqa: SLF001 - what the temporary server is given
+    assert secret not in said.out + said.err + repr(kept)
+    assert secret.encode() not in everything
+
+
+def test_prune_by_the_command_line_and_as_a_flow_removes_the_same(written, at, capsys):
+    from flows.prune import retain
+
+    for _ in range(3):
+        assert main(["run", str(written), "--rows", "100", *QUICK]) == 0
+    capsys.readouterr()
+
+    assert main(["prune", "--keep", "1", "--pin", "1.0.0-2", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {
+        "kept": {"adult/1.0.0-2": "pinned", "adult/1.0.0-3": "latest"},
+        "removed": ["adult/1.0.0-1"],
+        "done": False,
+    }
+    assert main(["prune", "--keep", "1", "--pin", "1.0.0-2"]) == 0
+    assert "would go adult/1.0.0-1" in capsys.readouterr().out
+    assert (at / "releases" / "adult" / "1.0.0-1").is_dir()
+
+    pruned = retain(keep=1, pin=["1.0.0-2"], remove=True)
+
+    assert list(pruned.removed) == said["removed"]
+    assert not (at / "releases" / "adult" / "1.0.0-1").exists()
+
+
 def test_the_deployment_names_a_flow_that_loads():
     from prefect.flows import load_flow_from_entrypoint
 
@@ -234,7 +318,7 @@ def test_a_release_of_some_rows_says_so_and_holds_no_others(contract, at, capsys
     assert len(frame) == 301
     assert frame.age.between(30, 70).all()
     assert (frame.sex == "Female").sum() == 150
-    selection = verify(release)["selection"]
+    selection = verify(release).manifest["selection"]
     assert selection["where"] == ["age >= 30", "age <= 70"]
     assert selection["share"] == ["sex: Female = 0.5"]
     assert 30 <= selection["judged"]["holdout"] < 150

@@ -1,6 +1,7 @@
 """Laws of the chain: its density, its draws, its conditions, its precision."""
 
 import math
+import re
 from dataclasses import replace
 
 import pytest
@@ -114,7 +115,11 @@ def test_trees_on_top_learn_what_a_short_training_missed():
     wanted = (drawn.values[:, 0] > 0.3) & (drawn.values[:, 1] > -0.4)
     again = Autoregressive.from_state(*model.state())
 
-    assert model.chain.networks[2].boosted is not None
+    boosted = model.chain.networks[2].boosted
+    assert boosted is not None
+    splits = re.findall(r'"split_condition": ([-\d.e]+)', "".join(boosted.booster.get_dump(dump_format="json")))
+    assert len(splits) > 20
+    assert {(float(split) * 128) % 1 for split in splits} == {0.0}  # never a row's own score: it tells the row's number
     assert (wanted.long() == drawn.codes[:, 2]).float().mean() > 0.97
     assert same(drawn, again.sample(3_000, generator=seeded(2)))
     assert torch.equal(model.log_prob(x), again.log_prob(x))

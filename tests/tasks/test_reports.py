@@ -39,6 +39,9 @@ MANIFEST: dict[str, Any] = {
     "rows": 12_345,
     "model": {"name": "gmm", "steps": 100, "seconds": 12.3, "cut": False, "contest": []},
     "privacy": None,
+    "champion": True,
+    "comparison": None,
+    "signature": None,
     "seed": 0,
     "source": {"digest": "ab" * 32, "rows": 13_000},
     "split": {"train": 11_700, "holdout": 1_300},
@@ -72,6 +75,17 @@ def test_the_card_has_front_matter_that_yaml_reads() -> None:
     assert front["size_categories"] == ["10K<n<100K"]
     assert "synthetic" in front["tags"]
     assert front["configs"][0]["data_files"] == [{"split": "train", "path": "data/*.parquet"}]
+
+
+@pytest.mark.parametrize(
+    ("target", "task"),
+    [("paid", "tabular-classification"), ("price", "tabular-regression"), ("grade", "tabular-classification")],
+)
+def test_the_card_says_what_the_target_is_for(target: str, task: str) -> None:
+    text = card(replace(CONTRACT, target=target), MANIFEST)
+
+    assert yaml.safe_load(text.split("---\n")[1])["task_categories"] == [task]
+    assert "task_categories" not in card(CONTRACT, MANIFEST)
 
 
 @pytest.mark.parametrize(
