@@ -158,7 +158,7 @@ TRUTHS = {
         {"median": 0.2, "correlation": 0.04},  # the noise's own median is 0.07, the sum's spread 1.4
         weaker={
             "trees": {"median": 0.5, "correlation": 0.12},  # a leaf is a staircase, as fine as its rows allow
-            "autoregressive": {"correlation": 0.055},  # 0.045 over 400,000 draws: few rows far out, and far off
+            "autoregressive": {"correlation": 0.055},  # it is 0.045 over 400,000 draws of one fit
         },
     ),
     "clusters": Truth(
