@@ -35,7 +35,19 @@ NAMED = (
 )
 """The bad sources that go the whole way through the command line; `tests/tasks` has them all."""
 
-STEPS = ("open_run", "ingest", "validate", "split", "select", "train", "generate", "score", "compare", "report", "publish")
+STEPS = (
+    "open_run",
+    "ingest",
+    "validate",
+    "split",
+    "select",
+    "train",
+    "generate",
+    "score",
+    "compare",
+    "report",
+    "publish",
+)
 
 
 def released(folder: Path) -> list[Path]:
