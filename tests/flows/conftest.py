@@ -55,6 +55,23 @@ def contract(rows):
     return replace(whole, source=Source(location=str(rows)), gate=gate)
 
 
+@pytest.fixture(scope="session")
+def released(tmp_path_factory, contract):
+    """One release, made once by the command line; it is only looked at."""
+    from flows.cli import main
+    from tasks.verify import locate
+
+    folder = tmp_path_factory.mktemp("released")
+    path = folder / "small.yaml"
+    path.write_text(odcs.dump(contract))
+    root, runs = folder / "releases", folder / "runs"
+
+    status = main(["run", str(path), "--to", str(root), "--runs", str(runs), "--steps", "4"])
+
+    assert status == 0
+    return locate(root / "adult")
+
+
 @pytest.fixture
 def at(tmp_path, monkeypatch):
     """An empty working folder, so that `runs` and `releases` land there."""

@@ -21,20 +21,6 @@ from tasks.verify import locate, verify
 QUICK = ["--steps", "4"]
 
 
-@pytest.fixture(scope="module")
-def released(tmp_path_factory, contract):
-    """One release, made once by the command line."""
-    folder = tmp_path_factory.mktemp("released")
-    path = folder / "small.yaml"
-    path.write_text(odcs.dump(contract))
-    root, runs = folder / "releases", folder / "runs"
-
-    status = main(["run", str(path), "--to", str(root), "--runs", str(runs), *QUICK])
-
-    assert status == 0
-    return locate(root / "adult")
-
-
 def test_a_release_holds_what_the_design_says(released):
     found = {path.relative_to(released).as_posix() for path in released.rglob("*") if path.is_file()}
 
