@@ -73,5 +73,6 @@ def measure(
             advance(0, name)
             scores.extend(step())
             advance(1, name)
-    columns = tuple(replace(each, kind=contract[each.name].kind) for each in compared.details.columns)
-    return Measured(tuple(scores), replace(compared.details, columns=columns))
+    columns = sorted(compared.details.columns, key=lambda each: contract.names.index(each.name))
+    kinds = tuple(replace(each, kind=contract[each.name].kind) for each in columns)
+    return Measured(tuple(scores), replace(compared.details, columns=kinds))

@@ -45,17 +45,16 @@ _LEAST = 1e-3  # of a distance, standard deviations: below this rows are as good
 def membership(searched: Searched, seed: int) -> tuple[Score, ...]:
     """Return what both attacks find, over all rows and over the most outlying twentieth.
 
-    Outlying rows are those furthest from the attacker's real rows, members and non-members alike.
+    Outlying rows are those furthest from the attacker's real rows, of members and of non-members the same share.
     """
     if not searched.members.features.names or len(searched.others) < len(("reference", "non-member")):
         return tuple(_nothing(searched, seed))
     members, others = _from_real(searched, seed)
-    outlying = np.quantile(np.concatenate([members, others]), 1 - _OUTLYING)
     scores = {
         "membership": (-searched.inside[:, 0], -searched.outside.of_queries),
         "domias": (_log_ratio(members, searched.inside), _log_ratio(others, searched.outside.few)),
     }
-    parts = {"": (members >= 0, others >= 0), "outliers_": (members > outlying, others > outlying)}
+    parts = {"": (slice(None), slice(None)), "outliers_": (_outlying(members), _outlying(others))}
     return tuple(
         score
         for attack, (inside, outside) in scores.items()
@@ -94,6 +93,13 @@ def _mean_distance(frame: Frame, real: Frame) -> NDArray[np.float64]:
     return means
 
 
+def _outlying(distance: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the positions of the most outlying of (N,) rows, one at least."""
+    count = max(1, round(_OUTLYING * len(distance)))
+    positions: NDArray[np.int64] = np.argsort(-distance, kind="stable")[:count]
+    return positions
+
+
 def _log_ratio(from_real: NDArray[np.float64], few: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logarithm of the ratio of densities (N,), synthetic to real, up to a factor; rounded, for ties."""
     ratio: NDArray[np.float64] = np.log((from_real + _LEAST) / (few.mean(axis=1) + _LEAST)).round(9)
@@ -109,7 +115,6 @@ def _scores(
             f"{prefix}{figure}",
             estimate.value,
             floor=chances[figure],
-            note="" if len(members) and len(others) else "there is no member or no non-member among the outlying rows",
             interval=estimate.interval,
             **_record({"train": len(members), "holdout": len(others), "synthetic": len(searched.synthetic)}, seed),
         )

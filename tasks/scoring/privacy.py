@@ -24,7 +24,6 @@ QUANTILES = {"dcr_share_2": 0.02, "dcr_share_5": 0.05}
 
 _MOST_QUERIES = 20_000  # members and non-members: of 10,000 each, an AUC's standard error is .004
 
-_MEMBERS = 3  # a non-member, so long as there are: with more, the error is the non-members'
 _FEW = 3  # nearest synthetic rows, whose mean distance tells the density
 
 
@@ -88,11 +87,12 @@ def copies(tables: Tables, seed: int) -> tuple[Score, ...]:
 def search(tables: Tables, seed: int) -> Searched:
     """Draw members and non-members, and look for the synthetic rows nearest to them.
 
-    Non-members are the holdout's rows; of train's, up to three times as many are members.
+    All train rows are members, all holdout rows non-members, so long as there are not too many: the fewer are drawn, the
+    more of a figure is luck.
     """
     rng = generator(seed, "distances")
-    others = sample(tables.holdout, min(_MOST_QUERIES // 2, _MEMBERS * len(tables.train)), rng=rng)
-    drawn = rng.permutation(len(tables.train))[: min(_MOST_QUERIES - len(others), _MEMBERS * len(others))]
+    others = sample(tables.holdout, _MOST_QUERIES // 2, rng=rng)
+    drawn = rng.permutation(len(tables.train))[: _MOST_QUERIES - len(others)]
     members = tables.train.take(drawn)
     most = references_within(tables.train, queries=len(members) + len(others))
     synthetic = sample(tables.synthetic, most, rng=rng)

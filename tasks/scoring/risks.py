@@ -20,7 +20,7 @@ from tasks.scoring.chance import Estimate
 from tasks.scoring.frames import Frame, Tables, generator, join, sample
 from tasks.scoring.predicates import Predicate, isolated, singling_out
 
-__all__ = ["RISKS", "residual", "risks"]
+__all__ = ["RISKS", "Attacked", "attacked", "residual", "risks"]
 
 RISKS = ("singling_out_risk", "linkability_risk", "inference_risk")
 """The names of these scores, in order."""
@@ -36,7 +36,7 @@ _TOLERANCE = 0.05  # standard deviations by which the guess of a number may be o
 
 
 def risks(tables: Tables, seed: int) -> tuple[Score, ...]:
-    """Return the three risks; NaN where the table has too few columns or rows for an attack."""
+    """Return the three risks; 0, with a note, where a table has too few columns for an attack."""
     rng = generator(seed, "risks")
     size = min(len(tables.train), len(tables.holdout), _TARGETS)
     columns = len(tables.train.features.names)
@@ -46,7 +46,7 @@ def risks(tables: Tables, seed: int) -> tuple[Score, ...]:
     rows = {"train": size, "holdout": size, "synthetic": len(synthetic)}
     halves = rng.permutation(columns) % 2
     secrets = np.sort(rng.permutation(columns)[:_SECRETS])
-    found = [_attacked(frame, synthetic, halves, secrets) for frame in (targets, control)] if columns > 1 else []
+    found = [attacked(frame, synthetic, halves, secrets) for frame in (targets, control)] if columns > 1 else []
     return (
         _singling_out(tables, seed),
         _linkability(found, rows, seed),
@@ -57,17 +57,28 @@ def risks(tables: Tables, seed: int) -> tuple[Score, ...]:
 def residual(attack: Estimate, control: Estimate) -> Estimate:
     """Return what success an attack has beyond the control's, of what it could have; 0 to 1, errors propagated.
 
-    Both are the rates' Wilson intervals, whose middles count as rates.
+    The middles of both intervals count as rates, as Anonymeter has it.  Where the control succeeds always there is
+    nothing left to learn, and where no attack could be made nothing is at risk: 0.
     """
-    (one, half), (other, beside) = (((each.low + each.high) / 2, (each.high - each.low) / 2) for each in (attack, control))
-    if other >= 1 or np.isnan(one + other):
-        return chance.NONE
-    value, error = (one - other) / (1 - other), float(np.hypot(half / (1 - other), beside * (1 - one) / (1 - other) ** 2))
+    if np.isnan(attack.value + control.value):
+        return _NOTHING
+    (one, half), (other, beside) = ((_middle(each), (each.high - each.low) / 2) for each in (attack, control))
+    if other >= 1:
+        return _NOTHING
+    value = (one - other) / (1 - other)
+    error = float(np.hypot(half / (1 - other), beside * (1 - one) / (1 - other) ** 2))
     return Estimate(*(min(max(each, 0.0), 1.0) for each in (value, value - error, value + error)))
 
 
+_NOTHING = Estimate(0.0, 0.0, 0.0)
+
+
+def _middle(rate: Estimate) -> float:
+    return (rate.low + rate.high) / 2
+
+
 @dataclass(frozen=True, slots=True)
-class _Attacked:
+class Attacked:
     """What two attacks reach on N rows.
 
     Args:
@@ -79,12 +90,12 @@ class _Attacked:
     guessed: NDArray[np.bool_]
 
 
-def _attacked(
+def attacked(
     targets: Frame, synthetic: Frame, halves: NDArray[np.int64], secrets: NDArray[np.int64]
-) -> _Attacked:
+) -> Attacked:
     best = _search(targets, synthetic, halves, secrets)
     guessed = [_equal(targets, synthetic.take(best[2 + place]), secret) for place, secret in enumerate(secrets)]
-    return _Attacked(best[0] == best[1], np.column_stack(guessed))
+    return Attacked(best[0] == best[1], np.column_stack(guessed))
 
 
 def _search(
@@ -185,25 +196,26 @@ def _scaled(rate: Estimate, factor: float) -> Estimate:
     return Estimate(rate.value * factor, rate.value * factor - half, rate.value * factor + half)
 
 
-def _linkability(found: list[_Attacked], rows: dict[str, int], seed: int) -> Score:
+def _linkability(found: list[Attacked], rows: dict[str, int], seed: int) -> Score:
     """Return the risk that two parts of a person's columns can be put together by a synthetic row."""
     if not found:
-        return _score("linkability_risk", chance.NONE, "there are no two columns to link", rows, seed)
+        return _score("linkability_risk", _NOTHING, "there are no two columns to link", rows, seed)
     attack, control = (chance.wilson(float(each.linked.sum()), len(each.linked)) for each in found)
     return _score("linkability_risk", residual(attack, control), _rates(attack, control), rows, seed)
 
 
-def _inference(found: list[_Attacked], names: list[str], rows: dict[str, int], seed: int) -> Score:
-    """Return the risk that a column's value can be guessed from all others, over all columns; the worst is named."""
+def _inference(found: list[Attacked], names: list[str], rows: dict[str, int], seed: int) -> Score:
+    """Return the risk that a column's value can be guessed from all others, over all columns; the worst is named where it is no luck."""
     if not found:
-        return _score("inference_risk", chance.NONE, "there are no two columns to infer one from the other", rows, seed)
+        return _score("inference_risk", _NOTHING, "there are no two columns to infer from", rows, seed)
     attack, control = (_mean(each.guessed.mean(axis=1)) for each in found)
     single = [
         residual(*(chance.wilson(float(each.guessed[:, place].sum()), len(each.guessed)) for each in found))
         for place in range(len(names))
     ]
-    worst = max(range(len(names)), key=lambda place: np.nan_to_num(single[place].low, nan=-1.0))
-    note = f"{_rates(attack, control)}; most for {names[worst]}, {single[worst].value:.3f}"
+    worst = max(range(len(names)), key=lambda place: single[place].low)
+    most = f"; most for {names[worst]}, {single[worst].value:.3f}" if single[worst].low > 0 else ""
+    note = _rates(attack, control) + most
     return _score("inference_risk", residual(attack, control), note, rows, seed)
 
 
