@@ -1,8 +1,8 @@
 """The project's thresholds: held wherever a contract says nothing about the score.
 
-A contract can tighten or loosen each by its name, with a reason of its own; it cannot forget one.  Where the luck of the draw
-is known, the gate judges the near end of the interval (`flows.gate`), so these bounds hold no allowance for noise:
-they say what may truly be.  How they were chosen, and how often chance alone would break them:
+A contract can tighten or loosen each by its name, with a reason of its own; it cannot forget one.  Where the luck of the
+draw is known, the gate judges the near end of the interval (`flows.gate`), so these bounds hold no allowance for
+noise: they say what may truly be.  How they were chosen, and how often chance alone would break them:
 docs/decisions/0015-gate-and-luck.md; what they catch: docs/scores.md.
 """
 
@@ -44,9 +44,7 @@ DEFAULTS = (
         "the same of the most outlying twentieth, who have most to lose; wider, since few rows are looked at",
         maximum=0.53,
     ),
-    Threshold(
-        "domias_auc", "who was in train may not be told by density either, the stronger attack", maximum=0.515
-    ),
+    Threshold("domias_auc", "who was in train may not be told by density either, the stronger attack", maximum=0.515),
     Threshold("domias_tpr", "as for membership_tpr, by density", maximum=0.015),
     Threshold("domias_outliers_auc", "as for membership_outliers_auc, by density", maximum=0.53),
     Threshold(
@@ -54,7 +52,9 @@ DEFAULTS = (
         "one guess in twenty that isolates a person because he was in train is a way to find people",
         maximum=0.05,
     ),
-    Threshold("linkability_risk", "one person in fifty linked because he was in train is a way to find people", maximum=0.02),
+    Threshold(
+        "linkability_risk", "one person in fifty linked because he was in train is a way to find people", maximum=0.02
+    ),
     Threshold(
         "inference_risk",
         "one value in fifty that is guessed because its row was in train tells a person's secrets",

@@ -65,8 +65,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         synthetic=synthetic,
         run=run,
         seed=asked.seed,
-        epsilon=trained.epsilon,
-        delta=trained.delta,
+        trained=trained,
     )
     verdict = judge(contract, scores.scores)
     evidence = report(

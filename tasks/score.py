@@ -17,7 +17,7 @@ from prefect import task
 
 from data_contracts import Contract
 from tasks.parquet import read_table
-from tasks.references import Reference, Score, Scores
+from tasks.references import Reference, Score, Scores, Trained
 from tasks.reports.words import SCORES
 from tasks.scoring import Measured, measure
 from tasks.scoring.details import Details
@@ -42,8 +42,7 @@ def score(
     run: str,
     seed: int,
     learned: Reference | None = None,
-    epsilon: float | None = None,
-    delta: float | None = None,
+    trained: Trained | None = None,
 ) -> Scores:
     """Score the synthetic rows against the rows learned from and the rows held out.
 
@@ -55,8 +54,7 @@ def score(
         run: the run's folder.
         seed: of all subsamples and models.
         learned: Parquet file of all rows that the model learned from; None: train.
-        epsilon: of differential privacy, as much as was spent; None: none was asked for.
-        delta: that goes with it.
+        trained: the model, whose epsilon is a score where it was promised one.
 
     Raises:
         DataError: a table lacks a column, holds it as another type than the contract says, or has no row.
@@ -69,7 +67,7 @@ def score(
         measured = Measured(_unjudged(tables, seed), Details())
     else:
         measured = measure(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}, seed=seed)
-    scores = (*measured.scores, *spent(epsilon, delta, rows=(learned or train).rows, seed=seed))
+    scores = (*measured.scores, *(spent(trained, seed) if trained else ()))
     path = Path(run) / "scores.json"
     write_json(Path(run) / "details.json", measured.details.json())
     write_json(path, [_record(one) for one in scores])

@@ -102,10 +102,16 @@ _MEANINGS = {
     "copies_excess": Meaning("Privacy", "Copies beyond chance", "copies more than chance brings", "0"),
     "dcr_share": Meaning("Privacy", "Closest record", "synthetic rows nearer to train than to an equal holdout", "0.5"),
     "dcr_share_2": Meaning(
-        "Privacy", "Very near to train, 2 %", "synthetic rows as near to train as the nearest 2 % of unseen ones", "0.02"
+        "Privacy",
+        "Very near to train, 2 %",
+        "synthetic rows as near to train as the nearest 2 % of unseen ones",
+        "0.02",
     ),
     "dcr_share_5": Meaning(
-        "Privacy", "Very near to train, 5 %", "synthetic rows as near to train as the nearest 5 % of unseen ones", "0.05"
+        "Privacy",
+        "Very near to train, 5 %",
+        "synthetic rows as near to train as the nearest 5 % of unseen ones",
+        "0.05",
     ),
     "epsilon": Meaning("Privacy", "Epsilon", "promised by differential privacy to each training row", ""),
     "held_out_rows": Meaning("Other", "Rows judged by", "real rows on either side that the figures rest on", ""),

@@ -1,6 +1,5 @@
 """Scores of a synthetic table: fidelity, utility, privacy.  `measure` asks for all of them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -55,7 +54,7 @@ def measure(
     every = tables if learned is None else frames(contract, train=learned, holdout=holdout, synthetic=synthetic)
     compared = compare(tables, seed)
     searched = search(tables, seed)
-    steps: dict[str, Callable[[], tuple[Score, ...]]] = {
+    steps = {
         "columns and pairs": partial(quality, compared, seed),
         "validity": partial(diagnostic, contract, train=train, holdout=holdout, synthetic=synthetic, seed=seed),
         "two-sample test": partial(two_sample, tables, seed),

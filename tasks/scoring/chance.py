@@ -11,12 +11,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CONFIDENCE", "NONE", "Estimate", "area", "clustered", "difference", "rate", "wilson"]
+__all__ = ["CONFIDENCE", "NONE", "Estimate", "area", "clustered", "difference", "mean", "rate", "wilson"]
 
 CONFIDENCE = 0.99
-"""Of intervals: some ten thresholds are judged by them, and together they may refuse real rows in few draws of a hundred."""
+"""Of intervals: ten thresholds are judged by them, and together may refuse real rows in few draws of a hundred."""
 
-_DEVIATIONS = 2.5758293035489004  # standard deviations of a normal distribution that leave half a per cent on either side
+_DEVIATIONS = (
+    2.5758293035489004  # standard deviations of a normal distribution that leave half a per cent on either side
+)
 
 
 class Estimate(NamedTuple):
@@ -53,6 +55,14 @@ def difference(first: Estimate, second: Estimate) -> Estimate:
     return Estimate(value, value - below, value + above)
 
 
+def mean(values: NDArray[np.float64]) -> Estimate:
+    """Return the mean of (N,) independent values of 0 to 1, by the central limit theorem."""
+    if not len(values):
+        return NONE
+    value, half = float(values.mean()), _DEVIATIONS * float(values.std()) / float(np.sqrt(len(values)))
+    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+
+
 def clustered(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> Estimate:
     """Return the mean of (N,) values of 0 to 1 that are independent between, not within, clusters.
 
@@ -71,8 +81,8 @@ def clustered(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> Estim
 def area(positives: NDArray[np.float64], negatives: NDArray[np.float64]) -> Estimate:
     """Return the area under the ROC curve of scores that are higher for positives (N,) than for negatives (M,).
 
-    The variance is DeLong's, and never less than what chance alone would make: of few rows, or where the classes are told
-    apart without a fault, DeLong's says nothing.
+    The variance is DeLong's, and never less than what chance alone would make: of few rows, or where the classes are
+    told apart without a fault, DeLong's says nothing.
     """
     if not len(positives) or not len(negatives):
         return NONE

@@ -58,7 +58,9 @@ def compare(tables: Tables, seed: int) -> Compared:
     rows = {"train": len(train), "holdout": len(holdout), "synthetic": len(synthetic)}
     details = _details(_quality(train, synthetic, groups), _quality(train, holdout, groups))
     total = len(train.features.names) * (len(train.features.names) - 1) // 2
-    left_out = "" if len(details.pairs) == total else f"{len(details.pairs):,} of {total:,} pairs of columns, drawn at random"
+    left_out = (
+        "" if len(details.pairs) == total else f"{len(details.pairs):,} of {total:,} pairs of columns, drawn at random"
+    )
     return Compared(details, rows, left_out)
 
 
@@ -181,7 +183,9 @@ def _quality(real: Frame, other: Frame, groups: list[list[str]]) -> dict[tuple[s
         details = _report("QualityReport", left[group], right[group], metadata)
         for name, metric, score in details[_SHAPES][["Column", "Metric", "Score"]].itertuples(index=False):
             found[name,] = (metric, _strict(score, left[[name]]))
-        for one, two, metric, score in details[_TRENDS][["Column 1", "Column 2", "Metric", "Score"]].itertuples(index=False):
+        for one, two, metric, score in details[_TRENDS][["Column 1", "Column 2", "Metric", "Score"]].itertuples(
+            index=False
+        ):
             numbers = [name for name in (one, two) if kinds[name] == "numerical"]
             # only a correlation needs two values of each; shares of combinations are always defined
             found[one, two] = (metric, _strict(score, left[numbers], varied=len(numbers) == len((one, two))))
@@ -194,9 +198,9 @@ def _details(
     columns, pairs = [], []
     for names, (metric, value) in values.items():
         if len(names) == 1:
-            columns.append(ColumnDetail(*names, kind="", metric=metric, value=value, floor=floors[names][1]))
+            columns.append(ColumnDetail(names[0], "", metric, value=value, floor=floors[names][1]))
         else:
-            pairs.append(PairDetail(*names, metric=metric, value=value, floor=floors[names][1]))
+            pairs.append(PairDetail(names[0], names[1], metric, value=value, floor=floors[names][1]))
     return Details(tuple(columns), tuple(pairs))
 
 

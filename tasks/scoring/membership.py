@@ -54,7 +54,8 @@ def membership(searched: Searched, seed: int) -> tuple[Score, ...]:
         "membership": (-searched.inside[:, 0], -searched.outside.of_queries),
         "domias": (_log_ratio(members, searched.inside), _log_ratio(others, searched.outside.few)),
     }
-    parts = {"": (slice(None), slice(None)), "outliers_": (_outlying(members), _outlying(others))}
+    whole = (np.arange(len(members)), np.arange(len(others)))
+    parts = {"": whole, "outliers_": (_outlying(members), _outlying(others))}
     return tuple(
         score
         for attack, (inside, outside) in scores.items()
@@ -63,10 +64,8 @@ def membership(searched: Searched, seed: int) -> tuple[Score, ...]:
     )
 
 
-def attack(
-    members: NDArray[np.float64], others: NDArray[np.float64]
-) -> dict[str, chance.Estimate]:
-    """Return how well high scores tell members (N,) from others (M,): the area, and what is found at few false alarms."""
+def attack(members: NDArray[np.float64], others: NDArray[np.float64]) -> dict[str, chance.Estimate]:
+    """Return how well high scores tell members (N,) from others (M,): the area, and hits at few false alarms."""
     return {
         "auc": chance.area(members, others),
         **{name: chance.rate(members, others, at) for name, at in FALSE_POSITIVES.items()},

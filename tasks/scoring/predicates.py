@@ -1,8 +1,8 @@
 """Predicates that single out a row: `age >= 61 and job == clerk and hours <= 20` fits one row of a table.
 
 As an attacker makes them (Giomi et al., 2023, https://arxiv.org/abs/2211.10459): of a synthetic row some columns are
-taken; of a number whether it is at least, or at most, what that row has, by the side of the median it lies on; of a category
-whether it is the same.  Those that fit one synthetic row alone are tried on real rows.
+taken; of a number whether it is at least, or at most, what that row has, by the side of the median it lies on; of a
+category whether it is the same.  Those that fit one synthetic row alone are tried on real rows.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from tasks.scoring.frames import Frame
 
-__all__ = ["Predicate", "isolated", "singling_out"]
+__all__ = ["COLUMNS", "Predicate", "isolated", "singling_out"]
 
-_COLUMNS = 6  # of a predicate: with three, a table of few numbers has hardly any that fit one row alone
+COLUMNS = 6
+"""Of a predicate: with three, a table of few numbers has hardly any that fit one row alone."""
+
 _ATTACKS = 3_000  # predicates that are tried on real rows
 _ATTEMPTS = 20_000  # predicates that are tried on synthetic rows
 
@@ -37,7 +39,7 @@ def singling_out(synthetic: Frame, rng: np.random.Generator) -> list[Predicate]:
     """Return different predicates that fit one of the different synthetic rows each."""
     table = _table(synthetic)
     table = np.asfortranarray(table[np.unique(synthetic.keys, return_index=True)[1]])
-    count = min(_COLUMNS, table.shape[1])
+    count = min(COLUMNS, table.shape[1])
     if not count:
         return []
     numbers = len(synthetic.features.numbers)
@@ -59,9 +61,9 @@ def isolated(frame: Frame, predicates: list[Predicate], *, first: int) -> NDArra
     Equal rows among the first, and among the others, count as one.
     """
     numbers = np.arange(len(frame))
-    different = np.concatenate([
-        part[np.unique(frame.keys[part], return_index=True)[1]] for part in np.split(numbers, [first])
-    ])
+    different = np.concatenate(
+        [part[np.unique(frame.keys[part], return_index=True)[1]] for part in np.split(numbers, [first])]
+    )
     table, member = np.asfortranarray(_table(frame)[different]), different < first
     fits = (_fits(table, predicate) for predicate in predicates)
     return np.array([int(member[fit.argmax()]) if fit.sum() == 1 else -1 for fit in fits], np.int64)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tasks.references import Score
+from tasks.references import Score, Trained
 from tasks.scoring import chance
 from tasks.scoring.chance import Estimate
 from tasks.scoring.frames import Frame, Tables, generator, sample
@@ -87,8 +87,8 @@ def copies(tables: Tables, seed: int) -> tuple[Score, ...]:
 def search(tables: Tables, seed: int) -> Searched:
     """Draw members and non-members, and look for the synthetic rows nearest to them.
 
-    All train rows are members, all holdout rows non-members, so long as there are not too many: the fewer are drawn, the
-    more of a figure is luck.
+    All train rows are members, all holdout rows non-members, so long as there are not too many: the fewer are drawn,
+    the more of a figure is luck.
     """
     rng = generator(seed, "distances")
     others = sample(tables.holdout, _MOST_QUERIES // 2, rng=rng)
@@ -125,7 +125,7 @@ def distances(searched: Searched, seed: int) -> tuple[Score, ...]:
             "tasks.scoring.privacy.distances",
             version=f"numpy {np.__version__}",
             seed=seed,
-            rows=searched.rows | (dict(train=size, holdout=size) if name == "dcr_share" else {}),
+            rows=searched.rows | ({"train": size, "holdout": size} if name == "dcr_share" else {}),
             floor=QUANTILES.get(name, 0.5),
             note="" if possible else "the table has no column besides ids and keys",
             interval=estimate.interval,
@@ -151,16 +151,16 @@ def held_out(tables: Tables, seed: int) -> tuple[Score, ...]:
     return (Score("held_out_rows", float(rows), "tasks.scoring.privacy.held_out", **record),)
 
 
-def spent(epsilon: float | None, delta: float | None, *, rows: int, seed: int) -> tuple[Score, ...]:
+def spent(trained: Trained, seed: int) -> tuple[Score, ...]:
     """Return what differential privacy has cost, where it was asked for: a promise, not a measurement."""
     from importlib.metadata import version
 
-    if epsilon is None:
+    if trained.epsilon is None:
         return ()
-    note = f"promised to each row of train, but for a probability of {delta:.0e}"
+    note = f"promised to each row of train, but for a probability of {trained.delta:.0e}"
+    rows = {"train": trained.rows}
     return (
         Score(
-            "epsilon", epsilon, "models.privacy.Descent", f"opacus {version('opacus')}", seed, {"train": rows}, note=note
+            "epsilon", trained.epsilon, "models.privacy.Descent", f"opacus {version('opacus')}", seed, rows, note=note
         ),
     )
-

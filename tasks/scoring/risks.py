@@ -90,9 +90,15 @@ class Attacked:
     guessed: NDArray[np.bool_]
 
 
-def attacked(
-    targets: Frame, synthetic: Frame, halves: NDArray[np.int64], secrets: NDArray[np.int64]
-) -> Attacked:
+def attacked(targets: Frame, synthetic: Frame, halves: NDArray[np.int64], secrets: NDArray[np.int64]) -> Attacked:
+    """Return what both attacks reach on targets (N,), by synthetic rows (M,).
+
+    Args:
+        targets: rows that are attacked.
+        synthetic: rows that the attacker has.
+        halves: (C,) 0 or 1, which half of the columns each is of.
+        secrets: (S,) positions of the columns that are guessed.
+    """
     best = _search(targets, synthetic, halves, secrets)
     guessed = [_equal(targets, synthetic.take(best[2 + place]), secret) for place, secret in enumerate(secrets)]
     return Attacked(best[0] == best[1], np.column_stack(guessed))
@@ -120,7 +126,7 @@ def _search(
 
 @dataclass(frozen=True, slots=True)
 class _Units:
-    """Rows in whole numbers: numbers (N, P) in 2^-20 of their range, codes (N, Q), and which numbers are null (N, P)."""
+    """Rows in whole numbers: numbers (N, P) in 2^-20 of their range, codes (N, Q); which numbers are null (N, P)."""
 
     numbers: NDArray[np.int32]
     codes: NDArray[np.int32]
@@ -128,17 +134,14 @@ class _Units:
 
 
 def _units(frame: Frame, beside: Frame) -> _Units:
-    both = np.concatenate([frame.numbers, beside.numbers, np.zeros((1, frame.numbers.shape[1]))])
-    null = np.isnan(frame.numbers)
-    known = np.where(np.isnan(both), np.nan, both)[:-1]
-    empty = np.isnan(known).all(axis=0)
+    """Return a frame's rows in units of the range that both frames' known numbers span."""
+    null, count = np.isnan(frame.numbers), frame.numbers.shape[1]
+    known = [column[~np.isnan(column)] for column in np.concatenate([frame.numbers, beside.numbers]).T]
     low, high = (
-        np.where(empty, 0, function(np.where(np.isnan(known), fill, known), axis=0))
-        for function, fill in ((np.min, np.inf), (np.max, -np.inf))
+        np.array([end(column) if len(column) else 0.0 for column in known]).reshape(count) for end in (np.min, np.max)
     )
-    spread = np.where(high > low, high - low, 1)
-    scaled = np.where(null, 0, np.round((frame.numbers - low) / spread * _UNIT))
-    return _Units(scaled.astype(np.int32), frame.codes, null)
+    scaled = (frame.numbers - low) / np.where(high > low, high - low, 1) * _UNIT
+    return _Units(np.where(null, 0, np.round(scaled)).astype(np.int32), frame.codes, null)
 
 
 def _differences(column: int, left: _Units, right: _Units, rows: slice, columns: slice) -> NDArray[np.int32]:
@@ -146,8 +149,8 @@ def _differences(column: int, left: _Units, right: _Units, rows: slice, columns:
     numbers = left.numbers.shape[1]
     if column >= numbers:
         other = left.codes[rows, column - numbers, None] != right.codes[columns, column - numbers]
-        return other * np.int32(_UNIT)
-    difference = np.abs(left.numbers[rows, column, None] - right.numbers[columns, column])
+        return np.where(other, np.int32(_UNIT), np.int32(0))
+    difference: NDArray[np.int32] = np.abs(left.numbers[rows, column, None] - right.numbers[columns, column])
     one, two = left.null[rows, column], right.null[columns, column]
     if one.any() or two.any():
         difference = np.where(one[:, None] != two, np.int32(_UNIT), difference)
@@ -162,7 +165,7 @@ def _tiles(rows: int, columns: int) -> Iterator[tuple[slice, slice]]:
 
 
 def _equal(targets: Frame, guesses: Frame, column: int) -> NDArray[np.bool_]:
-    """Return (N,) whether a guess is right: the same category, or a number that is off by a twentieth of a deviation."""
+    """Return (N,) whether a guess is right: the same category, or a number off by a twentieth of a deviation."""
     numbers = len(targets.features.numbers)
     if column >= numbers:
         right: NDArray[np.bool_] = targets.codes[:, column - numbers] == guesses.codes[:, column - numbers]
@@ -205,10 +208,10 @@ def _linkability(found: list[Attacked], rows: dict[str, int], seed: int) -> Scor
 
 
 def _inference(found: list[Attacked], names: list[str], rows: dict[str, int], seed: int) -> Score:
-    """Return the risk that a column's value can be guessed from all others, over all columns; the worst is named where it is no luck."""
+    """Return the risk that a value is guessed from a row's others, over all columns; the worst is named, luck aside."""
     if not found:
         return _score("inference_risk", _NOTHING, "there are no two columns to infer from", rows, seed)
-    attack, control = (_mean(each.guessed.mean(axis=1)) for each in found)
+    attack, control = (chance.mean(each.guessed.mean(axis=1)) for each in found)
     single = [
         residual(*(chance.wilson(float(each.guessed[:, place].sum()), len(each.guessed)) for each in found))
         for place in range(len(names))
@@ -217,11 +220,6 @@ def _inference(found: list[Attacked], names: list[str], rows: dict[str, int], se
     most = f"; most for {names[worst]}, {single[worst].value:.3f}" if single[worst].low > 0 else ""
     note = _rates(attack, control) + most
     return _score("inference_risk", residual(attack, control), note, rows, seed)
-
-
-def _mean(values: NDArray[np.float64]) -> Estimate:
-    """Return the mean of (N,) values of independent rows."""
-    return chance.clustered(values, np.arange(len(values)))
 
 
 def _rates(attack: Estimate, control: Estimate) -> str:

@@ -62,7 +62,9 @@ def outcomes(adult: dict[str, pa.Table], contract: Contract) -> dict[str, dict[s
     return {
         cheat: {
             one.name: one
-            for one in measure(contract, train=adult["train"], holdout=adult["holdout"], synthetic=make(adult), seed=1).scores
+            for one in measure(
+                contract, train=adult["train"], holdout=adult["holdout"], synthetic=make(adult), seed=1
+            ).scores
         }
         for cheat, make in CHEATS.items()
     }
@@ -72,7 +74,10 @@ def test_all_scores_are_there_in_order_with_their_record(outcomes: dict[str, dic
     scores = outcomes["fresh"]
 
     assert list(scores) == NAMES
-    assert set(SCORES) == {*NAMES, "epsilon"}  # what a gate may ask for is what there is, with epsilon where it was spent
+    assert set(SCORES) == {
+        *NAMES,
+        "epsilon",
+    }  # what a gate may ask for is what there is, with epsilon where it was spent
     for one in scores.values():
         assert one.metric.count(".") >= 2
         assert one.version.split()[1][0].isdigit()
@@ -125,7 +130,9 @@ def test_the_floor_is_the_holdouts_own_figure(
     """Put the holdout in the synthetic rows' place, and the value is the floor."""
     swapped = {
         one.name: one
-        for one in measure(contract, train=adult["train"], holdout=adult["holdout"], synthetic=adult["holdout"], seed=1).scores
+        for one in measure(
+            contract, train=adult["train"], holdout=adult["holdout"], synthetic=adult["holdout"], seed=1
+        ).scores
     }
 
     for name in ("column_shapes", "column_pair_trends", "data_validity", "two_sample_train", "beta_recall", "copies"):

@@ -179,7 +179,7 @@ def attacked_rows(train: np.ndarray, holdout: np.ndarray, made: np.ndarray) -> d
 
 
 def test_density_finds_members_that_nearness_does_not() -> None:
-    """Members in a sparse place come back moved; rows of a dense place are nearer to some synthetic row than those are."""
+    """Members in a sparse place come back moved; rows of a dense place are nearer than those to some synthetic row."""
     rng = np.random.default_rng(0)
 
     def rows(count: int) -> np.ndarray:
@@ -237,9 +237,7 @@ def _queried(frame: pd.DataFrame, predicate: Predicate) -> int:
 
 def test_predicates_fit_one_synthetic_row_and_one_real_row_as_pandas_has_it(adult: Tables) -> None:
     predicates = singling_out(adult.synthetic, np.random.default_rng(0))[:150]
-    train, holdout, made = (
-        pd.DataFrame(np.hstack([frame.numbers, frame.codes])).drop_duplicates() for frame in adult
-    )
+    train, holdout, made = (pd.DataFrame(np.hstack([frame.numbers, frame.codes])).drop_duplicates() for frame in adult)
     both = Frame(
         adult.train.features,
         *(np.concatenate([getattr(adult[part], name) for part in (0, 1)]) for name in ("numbers", "codes", "keys")),

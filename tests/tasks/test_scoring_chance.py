@@ -92,6 +92,10 @@ def test_intervals_of_clustered_values_hold_the_truth_where_those_of_independent
     assert covered(lambda rng: chance.clustered(draw(rng)[0], np.arange(3000)), 0.5) < 0.6
 
 
+def test_intervals_of_means_hold_the_truth() -> None:
+    assert covered(lambda rng: chance.mean(rng.beta(2, 5, size=50)), 2 / 7) > 0.96
+
+
 def test_one_cluster_says_nothing() -> None:
     found = chance.clustered(np.ones(1000), np.zeros(1000, np.int64))
 

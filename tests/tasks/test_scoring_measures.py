@@ -1,14 +1,12 @@
 """Each measure against a reference implementation, and on the tables that are hard to measure."""
 
 import warnings
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from sdmetrics.reports import QualityReport
-from sklearn.metrics import roc_auc_score
 
 from data_contracts import Column, Contract
 from tasks.scoring import fidelity, measure
@@ -182,7 +180,9 @@ def test_a_column_that_only_the_synthetic_table_lost_counts_as_zero() -> None:
     train, holdout, synthetic = parts_of(kinds)
     lost = synthetic.set_column(1, "size", pa.nulls(len(synthetic), pa.float64()))
 
-    shapes, trends = fidelity.quality(fidelity.compare(frames(contract_of(kinds), train=train, holdout=holdout, synthetic=lost), 0), 0)
+    shapes, trends = fidelity.quality(
+        fidelity.compare(frames(contract_of(kinds), train=train, holdout=holdout, synthetic=lost), 0), 0
+    )
 
     assert shapes.value < 0.5  # SDMetrics leaves the lost column out, and would say more than .9
     assert trends.value == 0.0
@@ -195,7 +195,9 @@ def test_with_too_many_pairs_every_column_still_meets_others(monkeypatch: pytest
     train, holdout, synthetic = tables
     monkeypatch.setattr(fidelity, "_MOST_PAIRS", 60)
 
-    shapes, trends = fidelity.quality(fidelity.compare(frames(contract_of(kinds), train=train, holdout=holdout, synthetic=synthetic), 0), 0)
+    shapes, trends = fidelity.quality(
+        fidelity.compare(frames(contract_of(kinds), train=train, holdout=holdout, synthetic=synthetic), 0), 0
+    )
 
     assert trends.note == "60 of 435 pairs of columns, drawn at random"
     assert not shapes.note
@@ -309,7 +311,9 @@ def test_a_sample_of_a_large_table_spans_what_the_table_spans():
 
     scores = {
         one.name: one.value
-        for one in fidelity.quality(fidelity.compare(frames(contract, train=table, holdout=table, synthetic=table), 0), 0)
+        for one in fidelity.quality(
+            fidelity.compare(frames(contract, train=table, holdout=table, synthetic=table), 0), 0
+        )
     }
 
     assert scores["column_pair_trends"] > 0.99
