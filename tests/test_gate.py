@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +149,10 @@ def test_judging_twice_gives_the_same_verdict() -> None:
     scores = scores_of(domias_auc=0.53)
 
     assert judge(contract_of(), scores) == judge(replace(contract_of()), list(reversed(scores)))
+
+
+def test_the_documentation_has_each_default_as_it_is() -> None:
+    told = (Path(__file__).parents[1] / "docs" / "scores.md").read_text()
+
+    for each in DEFAULTS:
+        assert f"| `{each.score}` | {each.bounds} | {each.because} |" in told

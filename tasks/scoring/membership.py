@@ -45,7 +45,8 @@ _LEAST = 1e-3  # of a distance, standard deviations: below this rows are as good
 def membership(searched: Searched, seed: int) -> tuple[Score, ...]:
     """Return what both attacks find, over all rows and over the most outlying twentieth.
 
-    Outlying rows are those furthest from the attacker's real rows, of members and of non-members the same share.
+    Outlying rows are those furthest from the attacker's real rows, members and non-members by one measure: a twentieth
+    of each would be of different depth by chance, and that would look like a leak.
     """
     if not searched.members.features.names or len(searched.others) < len(("reference", "non-member")):
         return tuple(_nothing(searched, seed))
@@ -54,8 +55,8 @@ def membership(searched: Searched, seed: int) -> tuple[Score, ...]:
         "membership": (-searched.inside[:, 0], -searched.outside.of_queries),
         "domias": (_log_ratio(members, searched.inside), _log_ratio(others, searched.outside.few)),
     }
-    whole = (np.arange(len(members)), np.arange(len(others)))
-    parts = {"": whole, "outliers_": (_outlying(members), _outlying(others))}
+    outlying = np.quantile(np.concatenate([members, others]), 1 - _OUTLYING, method="lower")
+    parts = {"": (members >= 0, others >= 0), "outliers_": (members >= outlying, others >= outlying)}
     return tuple(
         score
         for attack, (inside, outside) in scores.items()
@@ -92,13 +93,6 @@ def _mean_distance(frame: Frame, real: Frame) -> NDArray[np.float64]:
     return means
 
 
-def _outlying(distance: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the positions of the most outlying of (N,) rows, one at least."""
-    count = max(1, round(_OUTLYING * len(distance)))
-    positions: NDArray[np.int64] = np.argsort(-distance, kind="stable")[:count]
-    return positions
-
-
 def _log_ratio(from_real: NDArray[np.float64], few: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logarithm of the ratio of densities (N,), synthetic to real, up to a factor; rounded, for ties."""
     ratio: NDArray[np.float64] = np.log((from_real + _LEAST) / (few.mean(axis=1) + _LEAST)).round(9)
@@ -109,14 +103,13 @@ def _scores(
     prefix: str, members: NDArray[np.float64], others: NDArray[np.float64], *, searched: Searched, seed: int
 ) -> Iterator[Score]:
     chances = {"auc": 0.5, **FALSE_POSITIVES}
+    alone = not (len(members) and len(others))
+    note = "no member, or no non-member, is among the outlying rows: nothing is known" if alone else ""
+    rows = {"train": len(members), "holdout": len(others), "synthetic": len(searched.synthetic)}
     for figure, estimate in attack(members, others).items():
-        yield Score(
-            f"{prefix}{figure}",
-            estimate.value,
-            floor=chances[figure],
-            interval=estimate.interval,
-            **_record({"train": len(members), "holdout": len(others), "synthetic": len(searched.synthetic)}, seed),
-        )
+        known = chance.Estimate(chances[figure], 0.0, 1.0) if alone else estimate
+        record = _record(rows, seed) | {"floor": chances[figure], "note": note, "interval": known.interval}
+        yield Score(f"{prefix}{figure}", known.value, **record)
 
 
 def _nothing(searched: Searched, seed: int) -> Iterator[Score]:

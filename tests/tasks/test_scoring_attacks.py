@@ -209,6 +209,18 @@ def test_a_leak_of_outliers_alone_is_found_among_outliers() -> None:
     assert found["domias_outliers_auc"].interval[0] > 0.7
 
 
+def test_where_no_held_out_row_is_outlying_nothing_is_known_and_nothing_refused() -> None:
+    rng = np.random.default_rng(2)
+    train, made = rng.normal(size=(400, 2)), rng.normal(size=(400, 2))
+    train[:30] += 50
+
+    found = attacked_rows(train, rng.normal(size=(40, 2)), made)
+
+    assert found["membership_outliers_auc"].value == 0.5
+    assert found["membership_outliers_auc"].interval == (0, 1)
+    assert found["membership_outliers_auc"].note
+
+
 @pytest.mark.parametrize("successes", [(300, 100), (20, 20), (2000, 0), (0, 0), (7, 90)])
 def test_the_risk_is_what_an_attack_has_beyond_the_control(successes: tuple[int, int]) -> None:
     """Giomi et al., 2023, section 3: R = (r - r') / (1 - r'), rates by Wilson, errors propagated; by hand."""
