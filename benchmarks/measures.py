@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 
 from data_contracts import Contract
 from data_contracts.arrow import arrow_schema
-from tasks.scoring.fidelity import quality, two_sample
+from tasks.scoring.fidelity import compare, quality, two_sample
 from tasks.scoring.frames import Frame, Tables, frames, generator
-from tasks.scoring.privacy import attack, copies, nearest
+from tasks.scoring.membership import attack
+from tasks.scoring.neighbours import nearest
+from tasks.scoring.privacy import copies
 from tasks.scoring.utility import utility
 
 __all__ = ["measure", "read"]
@@ -33,7 +35,7 @@ def measure(
     scores = {
         score.name: score.value
         for part in (
-            quality(tables, seed),
+            quality(compare(tables, seed), seed),
             two_sample(tables, seed),
             copies(tables, seed),
             utility(tables, contract.target, seed=seed),
@@ -119,9 +121,13 @@ def _privacy(tables: Tables, *, seed: int) -> dict[str, float]:
     order = generator(seed, "privacy").permutation(len(train))
     drawn, others = (nearest(train.take(rows), synthetic) for rows in np.split(order, [len(holdout)]))
     outside = nearest(holdout, synthetic)
-    auc, at_rate = attack(np.concatenate([drawn.of_queries, others.of_queries]), outside.of_queries)
+    found = attack(-np.concatenate([drawn.of_queries, others.of_queries]), -outside.of_queries)
     nearer, equal = (
         drawn.of_references < outside.of_references,
         drawn.of_references == outside.of_references,
     )
-    return {"membership_auc": auc, "membership_tpr": at_rate, "dcr_share": float((nearer + equal / 2).mean())}
+    return {
+        "membership_auc": found["auc"].value,
+        "membership_tpr": found["tpr"].value,
+        "dcr_share": float((nearer + equal / 2).mean()),
+    }

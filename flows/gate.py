@@ -1,32 +1,28 @@
 """The gate: a release is published when every threshold of its contract is met, and refused otherwise.
 
-It fails closed: a score that is missing or not a number refuses. What is published takes the place of the latest
-release unless it is worse.
+It fails closed: a score that is missing or not a number refuses, and nothing opens it but a contract that says why.
+It does not refuse for bad luck: where a score's interval is known, a bound is broken when all of the interval is beyond
+it, so that with few real rows only what is surely too much refuses.  That few rows would let all pass is what the
+threshold of `held_out_rows` is for.  What is published takes the place of the latest release unless it is worse.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 
 from data_contracts import Contract, ReleaseRefusedError, Threshold
+from flows.defaults import DEFAULTS
 from tasks.publish import Release
 from tasks.references import Judgement, Score, Verdict
 
-__all__ = ["DEFAULTS", "judge", "require", "require_champion"]
-
-DEFAULTS = (
-    Threshold("data_validity", "rows outside the contract break every reader", minimum=0.99),
-    Threshold("copies_excess", "real rows may not come back more often than chance brings them", maximum=0.002),
-    Threshold("membership_auc", "nobody may learn who was in the training rows", maximum=0.55),
-)
-"""Held wherever the contract says nothing about the score: a contract can tighten or loosen, not forget."""
+__all__ = ["judge", "require", "require_champion"]
 
 
 def judge(contract: Contract, scores: Iterable[Score]) -> Verdict:
     """Compare scores with the contract's thresholds and, where it is silent, with the project's."""
-    values = {score.name: score.value for score in scores}
+    found = {score.name: score for score in scores}
     named = {threshold.score for threshold in contract.gate}
     thresholds = (*contract.gate, *(default for default in DEFAULTS if default.score not in named))
-    return Verdict(tuple(_judge(threshold, values) for threshold in thresholds))
+    return Verdict(tuple(_judge(threshold, found) for threshold in thresholds))
 
 
 def require(verdict: Verdict, evidence: str) -> None:
@@ -59,10 +55,11 @@ def require_champion(release: Release) -> None:
         )
 
 
-def _judge(threshold: Threshold, values: Mapping[str, float]) -> Judgement:
-    value = values.get(threshold.score, math.nan)
-    if math.isnan(value):
+def _judge(threshold: Threshold, found: Mapping[str, Score]) -> Judgement:
+    score = found.get(threshold.score)
+    if score is None or not math.isfinite(score.value):
         return Judgement(threshold, None, passed=False)
-    low = -math.inf if threshold.minimum is None else threshold.minimum
-    high = math.inf if threshold.maximum is None else threshold.maximum
-    return Judgement(threshold, value, passed=low <= value <= high)
+    low, high = score.interval or (score.value, score.value)
+    enough = threshold.minimum is None or high >= threshold.minimum
+    little = threshold.maximum is None or low <= threshold.maximum
+    return Judgement(threshold, score.value, passed=enough and little, interval=score.interval)

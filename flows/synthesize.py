@@ -71,6 +71,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         synthetic=synthetic,
         run=run,
         seed=asked.seed,
+        trained=trained,
     )
     verdict = judge(contract, scores.scores)
     challenger = Challenger(

@@ -105,7 +105,7 @@ class Autoregressive:
         course, left = Course.begin(terms)
         x = self._begin(x, spans, generator=generator)
         learners = self._learners(x, generator=generator)
-        passes = self.plan.passes_over(len(x), len(spans))
+        passes = self._passes(x)
         course.ready(planned=passes + 1, ending=_ENDING)
         if left is not None:
             _take_up(learners, left)
@@ -250,6 +250,11 @@ class Autoregressive:
     def _learned(self) -> Chain:
         return learned(self.chain)
 
+    def _passes(self, x: Encoded) -> int:
+        """Return how many passes over (N,) rows are planned."""
+        passes = self.plan.passes_over(len(x), len(self._learned.networks))
+        return passes if self._learned.folds is None else round(self.plan.folded * passes)
+
     def _told(self, learners: Sequence[Learner], x: Encoded, *, passed: int, passes: int) -> str:
         """Try an attack on rows held in, if it is time for one; if it tells them apart let the learners wind down."""
         held = self.plan.held(len(x))
@@ -289,7 +294,7 @@ class Autoregressive:
         axes = [network.axis for network in networks]
         features = features_of(axes, x, half=half)
         seeds = torch.randint(2**62, (len(axes),), generator=generator).tolist()
-        passes = self.plan.passes_over(len(x), len(axes))
+        passes = self._passes(x)
         table = [Rows(features[:, :width], *axis.target(x)) for axis, width in zip(axes, widths(axes), strict=False)]
         return [
             Learner(

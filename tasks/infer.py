@@ -6,7 +6,6 @@ Fails when: the source cannot be read.
 Keeps private: see `tasks.inference.draft`.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -54,7 +53,7 @@ def infer(location: str, *, name: str | None = None, table: str | None = None, q
         purpose=_purpose(rows),
         source=replace(source, location=_without_password(source.location), unknown=marks),
         columns=draft_columns(profiles, marks),
-        gate=_gate(rows),
+        gate=_gate(),
     )
 
 
@@ -143,15 +142,8 @@ def _is_words(profile: Profile) -> bool:
     return not profile.candidates
 
 
-def _gate(rows: int) -> tuple[Threshold, ...]:
-    """Return a first gate: what any useful release reaches, and nothing learned of members beyond chance.
-
-    The standard deviation of the AUC of n members against m others is about sqrt(1 / 12m + 1 / 12n) under chance (Mann,
-    Whitney 1947); of a share of 5 % among m rows it is sqrt(.0475 / m).
-    """
-    holdout = max(1, round(rows * 0.1))
-    auc = round(0.52 + 3 * math.sqrt((1 / holdout + 1 / max(1, rows - holdout)) / 12), 3)
-    copies = round(0.01 + 3 * math.sqrt(0.0475 / holdout), 3)
+def _gate() -> tuple[Threshold, ...]:
+    """Return a first gate: what any useful release reaches; of privacy, the project's own thresholds hold."""
     return (
         Threshold("column_shapes", "a first draft: below this, single columns are visibly wrong", minimum=0.85),
         Threshold(
@@ -160,14 +152,4 @@ def _gate(rows: int) -> tuple[Threshold, ...]:
             minimum=0.60,
         ),
         Threshold("two_sample_train", "reported, not judged, until a person sets what is needed", minimum=0.0),
-        Threshold(
-            "membership_auc",
-            f".52, and three standard deviations of chance with {holdout:,} holdout rows",
-            maximum=min(auc, 1.0),
-        ),
-        Threshold(
-            "copies_excess",
-            f"one in a hundred, and three standard deviations of chance with {holdout:,} holdout rows",
-            maximum=min(copies, 1.0),
-        ),
     )

@@ -48,6 +48,7 @@ class Score:
         rows: how many rows of each table went in: `{"train": 29305, "synthetic": 29305}`.
         floor: the same figure for the holdout in the place of the synthetic rows, where it makes sense.
         note: for people: why the value is NaN, or what was left out to have it in time; names and counts only.
+        interval: the ends between which the true figure lies in 99 of 100 draws of the real rows; None: not known.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Score:
     rows: dict[str, int] = field(default_factory=dict)
     floor: float | None = None
     note: str = ""
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,24 @@ class Trained:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """One threshold and what became of it; `value` is None where the score is missing or not a number."""
+    """One threshold and what became of it.
+
+    Args:
+        threshold: of the contract or of the project.
+        value: of the score; None where it is missing or not a number.
+        passed: whether it is met.
+        interval: of the score, where its luck is known: the end nearest to the bound was judged.
+    """
 
     threshold: Threshold
     value: float | None
     passed: bool
+    interval: tuple[float, float] | None = None
 
     def __str__(self) -> str:
         """Return one line: score, value, bounds and reason."""
         value = "missing" if self.value is None else f"{self.value:.4f}"
+        value += f" ({self.interval[0]:.4f} to {self.interval[1]:.4f})" if self.interval else ""
         return f"{self.threshold.score} is {value}, must be {self.threshold.bounds}: {self.threshold.because}"
 
 

@@ -1,8 +1,9 @@
 """Score: how like the real rows the synthetic ones are, how useful, and how private.
 
-Reads: `train`, `holdout` and `synthetic` Parquet.  Writes: `<run>/scores.json`.
+Reads: `train`, `holdout` and `synthetic` Parquet.  Writes: `<run>/scores.json`, and `<run>/details.json` of columns and
+pairs.
 Fails when: a table lacks a column or has no row.  A measure that cannot be had is NaN, and the gate refuses it.
-Safe to repeat because: the same tables and seed give the same bytes, written whole or not at all.
+Safe to repeat because: the same tables and seed give the same bytes, each file written whole or not at all.
 """
 
 import logging
@@ -16,9 +17,11 @@ from prefect import task
 
 from data_contracts import Contract
 from tasks.parquet import read_table
-from tasks.references import Reference, Score, Scores
+from tasks.references import Reference, Score, Scores, Trained
 from tasks.reports.words import SCORES
-from tasks.scoring import measure
+from tasks.scoring import Measured, measure
+from tasks.scoring.details import Details
+from tasks.scoring.privacy import spent
 from tasks.storage import digest_file, write_json
 
 __all__ = ["score"]
@@ -39,6 +42,7 @@ def score(
     run: str,
     seed: int,
     learned: Reference | None = None,
+    trained: Trained | None = None,
 ) -> Scores:
     """Score the synthetic rows against the rows learned from and the rows held out.
 
@@ -50,6 +54,7 @@ def score(
         run: the run's folder.
         seed: of all subsamples and models.
         learned: Parquet file of all rows that the model learned from; None: train.
+        trained: the model, whose epsilon is a score where it was promised one.
 
     Raises:
         DataError: a table lacks a column, holds it as another type than the contract says, or has no row.
@@ -59,10 +64,12 @@ def score(
     if learned is not None and learned != train:
         tables["learned"] = learned
     if "learned" in tables and min(train.rows, holdout.rows) < _FEWEST_SELECTED:
-        scores = _unjudged(tables, seed)
+        measured = Measured(_unjudged(tables, seed), Details())
     else:
-        scores = measure(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}, seed=seed)
+        measured = measure(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}, seed=seed)
+    scores = (*measured.scores, *(spent(trained, seed) if trained else ()))
     path = Path(run) / "scores.json"
+    write_json(Path(run) / "details.json", measured.details.json())
     write_json(path, [_record(one) for one in scores])
     logger.info("scored %s: %s", contract.id, ", ".join(f"{one.name} {one.value:.4g}" for one in scores))
     return Scores(str(path), digest_file(path), scores)
@@ -74,7 +81,8 @@ def _unjudged(tables: Mapping[str, Reference], seed: int) -> tuple[Score, ...]:
     found = min(rows["train"], rows["holdout"])
     note = f"{found:,} real rows are of the sort asked for; at least {_FEWEST_SELECTED} are needed on either side"
     package = f"likeness {version('likeness')}"
-    return tuple(Score(name, math.nan, "tasks.score", package, seed, rows, note=note) for name in SCORES)
+    names = [name for name in SCORES if name != "epsilon"]
+    return tuple(Score(name, math.nan, "tasks.score", package, seed, rows, note=note) for name in names)
 
 
 def _record(one: Score) -> dict[str, object]:

@@ -43,6 +43,7 @@ class Plan:
         honesty: of what later weights gain on rows learned from, the least share that holds for rows held in too;
             a gain beyond it is of these rows, not of what they have in common.
         folds: F, where the columns before a column all but name a row; 1: none.
+        folded: times as many passes, where there are folds: a network then has fewer rows.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
         guards: shares of the planned passes after which a membership attack on rows held in is tried.
@@ -67,7 +68,8 @@ class Plan:
     patience: int = 4
     certainty: float = 1.0
     honesty: float = 0.1
-    folds: int = 3
+    folds: int = 2
+    folded: float = 1.5
     holdin: float = 0.1
     judged_rows: int = 10_000
     guards: tuple[float, ...] = (0.15, 0.3, 0.6)

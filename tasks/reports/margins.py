@@ -57,7 +57,7 @@ def _margin(judgement: Judgement, floor: float | None) -> Margin | None:
         return (figure - bounds[0]) / (best - bounds[0])
 
     held = None if floor is None or math.isnan(floor) else place(floor)
-    ends = sorted(map(place, getattr(judgement, "interval", None) or ()))
+    ends = sorted(map(place, judgement.interval or ()))
     interval = (ends[0], ends[-1]) if ends else None
     return Margin(words.title, judgement.value, place(judgement.value), held, interval, judgement.passed)
 

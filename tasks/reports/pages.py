@@ -91,7 +91,7 @@ def _worded(score: Score) -> dict[str, Any]:
         "says": words.says,
         "best": words.best,
         "reading": reading(score),
-        "interval": getattr(score, "interval", None),
+        "interval": score.interval,
     }
 
 

@@ -36,16 +36,64 @@ _MEANINGS = {
     "two_sample_holdout": Meaning(
         "Fidelity", "Two-sample test, holdout", "boosted trees cannot tell it from unseen rows", "1"
     ),
+    "alpha_precision": Meaning(
+        "Fidelity", "Alpha-precision", "synthetic rows lie as far from the middle as real ones", "1"
+    ),
+    "beta_recall": Meaning(
+        "Fidelity", "Beta-recall", "real rows with a synthetic one as near as the nearest real one", "as holdout"
+    ),
     "utility_real": Meaning("Utility", "Trained on real", "a model trained on real rows, tested on the holdout", "1"),
     "utility_synthetic": Meaning(
         "Utility", "Trained on synthetic", "the same trained on synthetic rows, tested on the holdout", "as real"
     ),
+    "utility_augmented": Meaning(
+        "Utility", "Trained on both", "the same trained on real and synthetic rows together", "as real"
+    ),
     "utility_gap": Meaning("Utility", "Utility gap", "what is lost by training on synthetic rows", "0"),
     "membership_auc": Meaning(
-        "Privacy", "Membership attack, AUC", "how well an attacker tells who was in the training rows", "0.5"
+        "Privacy", "Membership by distance, AUC", "how well nearness tells who was in the training rows", "0.5"
     ),
     "membership_tpr": Meaning(
-        "Privacy", "Membership attack, hits", "training rows found out at 1 % false alarms", "0.01"
+        "Privacy", "Membership by distance, hits", "training rows found out at 1 % false alarms", "0.01"
+    ),
+    "membership_tpr_10": Meaning(
+        "Privacy", "Membership by distance, hits at 10 %", "training rows found out at 10 % false alarms", "0.1"
+    ),
+    "membership_outliers_auc": Meaning(
+        "Privacy", "Outliers by distance, AUC", "the same attack on the most outlying twentieth of rows", "0.5"
+    ),
+    "membership_outliers_tpr": Meaning(
+        "Privacy", "Outliers by distance, hits", "outlying training rows found out at 1 % false alarms", "0.01"
+    ),
+    "membership_outliers_tpr_10": Meaning(
+        "Privacy", "Outliers by distance, hits at 10 %", "outlying training rows found out at 10 % false alarms", "0.1"
+    ),
+    "domias_auc": Meaning(
+        "Privacy", "Membership by density, AUC", "how well too dense a place tells who was in the training rows", "0.5"
+    ),
+    "domias_tpr": Meaning(
+        "Privacy", "Membership by density, hits", "training rows found out at 1 % false alarms", "0.01"
+    ),
+    "domias_tpr_10": Meaning(
+        "Privacy", "Membership by density, hits at 10 %", "training rows found out at 10 % false alarms", "0.1"
+    ),
+    "domias_outliers_auc": Meaning(
+        "Privacy", "Outliers by density, AUC", "the same attack on the most outlying twentieth of rows", "0.5"
+    ),
+    "domias_outliers_tpr": Meaning(
+        "Privacy", "Outliers by density, hits", "outlying training rows found out at 1 % false alarms", "0.01"
+    ),
+    "domias_outliers_tpr_10": Meaning(
+        "Privacy", "Outliers by density, hits at 10 %", "outlying training rows found out at 10 % false alarms", "0.1"
+    ),
+    "singling_out_risk": Meaning(
+        "Privacy", "Singling out", "guesses that isolate one training row, beyond what chance isolates", "0"
+    ),
+    "linkability_risk": Meaning(
+        "Privacy", "Linkability", "training rows whose halves can be put together, beyond unseen rows", "0"
+    ),
+    "inference_risk": Meaning(
+        "Privacy", "Inference", "values of training rows that are guessed from the others, beyond unseen rows", "0"
     ),
     "copies": Meaning("Privacy", "Copies", "synthetic rows equal to a training row", "as holdout"),
     "copies_holdout": Meaning(
@@ -53,6 +101,20 @@ _MEANINGS = {
     ),
     "copies_excess": Meaning("Privacy", "Copies beyond chance", "copies more than chance brings", "0"),
     "dcr_share": Meaning("Privacy", "Closest record", "synthetic rows nearer to train than to an equal holdout", "0.5"),
+    "dcr_share_2": Meaning(
+        "Privacy",
+        "Very near to train, 2 %",
+        "synthetic rows as near to train as the nearest 2 % of unseen ones",
+        "0.02",
+    ),
+    "dcr_share_5": Meaning(
+        "Privacy",
+        "Very near to train, 5 %",
+        "synthetic rows as near to train as the nearest 5 % of unseen ones",
+        "0.05",
+    ),
+    "epsilon": Meaning("Privacy", "Epsilon", "promised by differential privacy to each training row", ""),
+    "held_out_rows": Meaning("Other", "Rows judged by", "real rows on either side that the figures rest on", ""),
 }
 
 SCORES = tuple(_MEANINGS)

@@ -1,5 +1,6 @@
-"""Scores of a synthetic table: fidelity, utility, privacy, one module each.  `measure` asks for all of them."""
+"""Scores of a synthetic table: fidelity, utility, privacy.  `measure` asks for all of them."""
 
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pyarrow as pa
@@ -7,12 +8,24 @@ import pyarrow as pa
 from data_contracts import Contract
 from tasks.progress import progress
 from tasks.references import Score
-from tasks.scoring.fidelity import diagnostic, quality, two_sample
+from tasks.scoring.details import Details
+from tasks.scoring.fidelity import compare, diagnostic, quality, two_sample
 from tasks.scoring.frames import frames
-from tasks.scoring.privacy import copies, distances
+from tasks.scoring.membership import membership
+from tasks.scoring.privacy import copies, distances, held_out, search
+from tasks.scoring.risks import risks
+from tasks.scoring.support import support
 from tasks.scoring.utility import utility
 
-__all__ = ["measure"]
+__all__ = ["Measured", "measure"]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All scores, and what is behind those of columns and of pairs."""
+
+    scores: tuple[Score, ...]
+    details: Details
 
 
 def measure(
@@ -23,7 +36,7 @@ def measure(
     synthetic: pa.Table,
     seed: int,
     learned: pa.Table | None = None,
-) -> tuple[Score, ...]:
+) -> Measured:
     """Return every score of a synthetic table, in a fixed order; the same inputs give the same scores.
 
     Args:
@@ -39,13 +52,19 @@ def measure(
     """
     tables = frames(contract, train=train, holdout=holdout, synthetic=synthetic)
     every = tables if learned is None else frames(contract, train=learned, holdout=holdout, synthetic=synthetic)
+    compared = compare(tables, seed)
+    searched = search(tables, seed)
     steps = {
-        "columns and pairs": partial(quality, tables, seed),
+        "columns and pairs": partial(quality, compared, seed),
         "validity": partial(diagnostic, contract, train=train, holdout=holdout, synthetic=synthetic, seed=seed),
         "two-sample test": partial(two_sample, tables, seed),
+        "support": partial(support, tables, seed),
         "utility": partial(utility, tables, contract.target, seed=seed),
-        "distances": partial(distances, tables, seed),
+        "distances": partial(distances, searched, seed),
+        "membership": partial(membership, searched, seed),
+        "risks": partial(risks, tables, seed),
         "copies": partial(copies, every, seed),
+        "evidence": partial(held_out, tables, seed),
     }
     scores: list[Score] = []
     with progress("scoring", total=len(steps), unit="families") as advance:
@@ -53,4 +72,6 @@ def measure(
             advance(0, name)
             scores.extend(step())
             advance(1, name)
-    return tuple(scores)
+    columns = sorted(compared.details.columns, key=lambda each: contract.names.index(each.name))
+    kinds = tuple(replace(each, kind=contract[each.name].kind) for each in columns)
+    return Measured(tuple(scores), replace(compared.details, columns=kinds))

@@ -10,6 +10,7 @@ Two-sample test: Lopez-Paz, Oquab: Revisiting Classifier Two-Sample Tests, 2017,
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,10 @@ import pyarrow as pa
 from data_contracts import Contract
 from tasks.references import Score
 from tasks.scoring import trees
+from tasks.scoring.details import ColumnDetail, Details, PairDetail
 from tasks.scoring.frames import Frame, Tables, generator, join, sample, spanning_sample
 
-__all__ = ["diagnostic", "quality", "two_sample"]
+__all__ = ["Compared", "compare", "diagnostic", "quality", "two_sample"]
 
 _MOST_ROWS = 100_000  # of a table: SDMetrics counts pairs in pandas, 15 columns of that size take 15 s
 _MOST_PAIRS = 1_500  # of columns, 55 columns whole: SDMetrics takes 5 to 10 ms a pair of 30,000 rows
@@ -29,36 +31,62 @@ _SHAPES, _TRENDS, _VALIDITY, _STRUCTURE = "Column Shapes", "Column Pair Trends",
 _PROPERTIES = {"QualityReport": (_SHAPES, _TRENDS), "DiagnosticReport": (_VALIDITY, _STRUCTURE)}
 
 
-def quality(tables: Tables, seed: int) -> tuple[Score, ...]:
-    """Return SDMetrics' Column Shapes and Column Pair Trends against train, beside the holdout's own.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Columns and pairs of columns against train's.
+
+    Args:
+        details: one by one.
+        rows: how many rows of each table went in.
+        left_out: which pairs were not compared, in words; empty: none.
+    """
+
+    details: Details
+    rows: dict[str, int]
+    left_out: str
+
+
+def compare(tables: Tables, seed: int) -> Compared:
+    """Compare each column and each pair of synthetic, and of held-out, rows with train's.
 
     Where there are more pairs of columns than `_MOST_PAIRS`, the columns are dealt at random into groups, and pairs
     within a group are compared: every column is looked at with several others, and each pair is as likely.
     """
-    import sdmetrics
-
     rng = generator(seed, "quality")
     train, holdout, synthetic = (spanning_sample(frame, _MOST_ROWS, rng=rng) for frame in tables)
     groups = _groups(train.features.names, rng)
-    values = _quality(train, synthetic, groups)
-    floors = _quality(train, holdout, groups)
-    pairs = sum(len(group) * (len(group) - 1) // 2 for group in groups)
-    total = len(train.features.names) * (len(train.features.names) - 1) // 2
-    note = "" if pairs == total else f"{pairs:,} of {total:,} pairs of columns, drawn at random"
     rows = {"train": len(train), "holdout": len(holdout), "synthetic": len(synthetic)}
-    return tuple(
-        Score(
-            name,
-            values[label],
-            f"sdmetrics.reports.QualityReport: {label}",
-            version=f"sdmetrics {sdmetrics.__version__}",
-            seed=seed,
-            rows=rows,
-            floor=floors[label],
-            note=(note if label == _TRENDS else "") or _undefined(values[label], label),
-        )
-        for name, label in (("column_shapes", _SHAPES), ("column_pair_trends", _TRENDS))
+    details = _details(_quality(train, synthetic, groups), _quality(train, holdout, groups))
+    total = len(train.features.names) * (len(train.features.names) - 1) // 2
+    left_out = (
+        "" if len(details.pairs) == total else f"{len(details.pairs):,} of {total:,} pairs of columns, drawn at random"
     )
+    return Compared(details, rows, left_out)
+
+
+def quality(compared: Compared, seed: int) -> tuple[Score, ...]:
+    """Return SDMetrics' Column Shapes and Column Pair Trends against train, beside the holdout's own."""
+    import sdmetrics
+
+    scores = []
+    for name, label, details in (
+        ("column_shapes", _SHAPES, compared.details.columns),
+        ("column_pair_trends", _TRENDS, compared.details.pairs),
+    ):
+        value, floor = (_mean([getattr(each, figure) for each in details]) for figure in ("value", "floor"))
+        scores.append(
+            Score(
+                name,
+                value,
+                f"sdmetrics.reports.QualityReport: {label}",
+                version=f"sdmetrics {sdmetrics.__version__}",
+                seed=seed,
+                rows=compared.rows,
+                floor=floor,
+                note=(compared.left_out if label == _TRENDS else "") or _undefined(value, label),
+            )
+        )
+    return tuple(scores)
 
 
 def diagnostic(
@@ -145,21 +173,35 @@ def _groups(names: Sequence[str], rng: np.random.Generator) -> list[list[str]]:
     return [[names[position] for position in np.sort(part)] for part in np.array_split(order, count)]
 
 
-def _quality(real: Frame, other: Frame, groups: list[list[str]]) -> dict[str, float]:
-    """Return both figures, averaged over the columns and the pairs of all groups."""
+def _quality(real: Frame, other: Frame, groups: list[list[str]]) -> dict[tuple[str, ...], tuple[str, float]]:
+    """Return metric and figure of each column, and of the pairs of each group, by their names."""
     left, right = _coded(real), _coded(other)
     kinds = {name: "numerical" if name in real.features.numbers else "categorical" for name in real.features.names}
-    scores: dict[str, list[float]] = {_SHAPES: [], _TRENDS: []}
+    found: dict[tuple[str, ...], tuple[str, float]] = {}
     for group in groups:
         metadata = {"columns": {name: {"sdtype": kinds[name]} for name in group}}
         details = _report("QualityReport", left[group], right[group], metadata)
-        for row in details[_SHAPES].itertuples(index=False):
-            scores[_SHAPES].append(_strict(row.Score, left[[row.Column]]))
-        for first, second, score in details[_TRENDS][["Column 1", "Column 2", "Score"]].itertuples(index=False):
-            numbers = [name for name in (first, second) if kinds[name] == "numerical"]
+        for name, metric, score in details[_SHAPES][["Column", "Metric", "Score"]].itertuples(index=False):
+            found[name,] = (metric, _strict(score, left[[name]]))
+        for one, two, metric, score in details[_TRENDS][["Column 1", "Column 2", "Metric", "Score"]].itertuples(
+            index=False
+        ):
+            numbers = [name for name in (one, two) if kinds[name] == "numerical"]
             # only a correlation needs two values of each; shares of combinations are always defined
-            scores[_TRENDS].append(_strict(score, left[numbers], varied=len(numbers) == len((first, second))))
-    return {label: _mean(values) for label, values in scores.items()}
+            found[one, two] = (metric, _strict(score, left[numbers], varied=len(numbers) == len((one, two))))
+    return found
+
+
+def _details(
+    values: dict[tuple[str, ...], tuple[str, float]], floors: dict[tuple[str, ...], tuple[str, float]]
+) -> Details:
+    columns, pairs = [], []
+    for names, (metric, value) in values.items():
+        if len(names) == 1:
+            columns.append(ColumnDetail(names[0], "", metric, value=value, floor=floors[names][1]))
+        else:
+            pairs.append(PairDetail(names[0], names[1], metric, value=value, floor=floors[names][1]))
+    return Details(tuple(columns), tuple(pairs))
 
 
 def _strict(score: float, real: Any, *, varied: bool = False) -> float:  # noqa: ANN401  # pandas is imported late

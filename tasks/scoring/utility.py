@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tasks.references import Score
 from tasks.scoring import trees
-from tasks.scoring.frames import Frame, Tables, generator, sample
+from tasks.scoring.frames import Frame, Tables, generator, join, sample
 
 __all__ = ["utility"]
 
@@ -26,7 +26,9 @@ Judge = Callable[[Frame, Frame], float]
 
 
 def utility(tables: Tables, target: str | None, *, seed: int) -> tuple[Score, ...]:
-    """Return the utility of real rows, of as many synthetic rows, and the gap between them (higher is worse).
+    """Return the utility of real rows, of as many synthetic rows, of both together, and the gap (higher is worse).
+
+    Together: whether synthetic rows add to the real ones for who has both.
 
     Args:
         tables: train and synthetic are learned from in turn, the holdout judges; rows without target do not count.
@@ -42,14 +44,20 @@ def utility(tables: Tables, target: str | None, *, seed: int) -> tuple[Score, ..
     holdout = sample(known.holdout, most, rng=rng)
     measure, judge = _judge(known.train, target, seed)
     possible = min(size, len(holdout)) > 0 and len(train.features.names) > 1
-    real, fake = (judge(train, holdout), judge(synthetic, holdout)) if possible else (np.nan, np.nan)
+    learned = (train, synthetic, join(train, synthetic))
+    real, fake, both = (judge(learn, holdout) if possible else np.nan for learn in learned)
     rows = {"train": size, "synthetic": size, "holdout": len(holdout)}
 
     def score(name: str, value: float) -> Score:
         note = "the holdout's target does not vary, or there is nothing to learn it from" if np.isnan(value) else ""
         return Score(name, value, measure, version=trees.version(), seed=seed, rows=rows, note=note)
 
-    return score("utility_real", real), score("utility_synthetic", fake), score("utility_gap", real - fake)
+    return (
+        score("utility_real", real),
+        score("utility_synthetic", fake),
+        score("utility_augmented", both),
+        score("utility_gap", real - fake),
+    )
 
 
 def _judge(train: Frame, target: str, seed: int) -> tuple[str, Judge]:

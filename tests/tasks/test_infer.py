@@ -1,4 +1,3 @@
-import math
 import re
 from datetime import date, datetime
 
@@ -285,12 +284,10 @@ def test_a_column_without_a_name_goes_by_its_place(tmp_path):
     assert ingest.fn(contract, run=str(tmp_path / "run")).rows == 60
 
 
-def test_the_gate_leaves_room_for_chance_and_says_so(drafts):
+def test_the_drafted_gate_loosens_no_threshold_of_privacy_and_says_why(drafts):
     small = {each.score: each for each in drafts[passengers].gate}
 
-    of_chance = math.sqrt((1 / (0.1 * ROWS) + 1 / (0.9 * ROWS)) / 12)  # of the holdout's rows, and of the others
-    assert small["membership_auc"].maximum == pytest.approx(0.52 + 3 * of_chance, abs=1e-3)
-    assert small["copies_excess"].maximum > 0.01
+    assert set(small) == {"column_shapes", "column_pair_trends", "two_sample_train"}
     assert all(each.because for each in small.values())
 
 

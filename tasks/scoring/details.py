@@ -1,0 +1,88 @@
+"""How like each column and each pair of columns is: records behind the averages, for people who look for the cause."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+__all__ = ["ColumnDetail", "Details", "PairDetail"]
+
+_WORST = 10  # named: what one person looks into in an hour
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnDetail:
+    """One column.
+
+    Args:
+        name: as in the contract.
+        kind: as in the contract.
+        metric: of SDMetrics; KSComplement, TVComplement.
+        value: 0 to 1, higher is better; NaN: the real column allows none.
+        floor: the same with the holdout in the synthetic rows' place.
+    """
+
+    name: str
+    kind: str
+    metric: str
+    value: float
+    floor: float
+
+
+@dataclass(frozen=True, slots=True)
+class PairDetail:
+    """Two columns.
+
+    Args:
+        left: one of them.
+        right: the other one.
+        metric: of SDMetrics; CorrelationSimilarity, ContingencySimilarity.
+        value: 0 to 1, higher is better; NaN: the real columns allow none.
+        floor: the same with the holdout in the synthetic rows' place.
+    """
+
+    left: str
+    right: str
+    metric: str
+    value: float
+    floor: float
+
+
+Detail = TypeVar("Detail", ColumnDetail, PairDetail)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """All columns in the contract's order, and the pairs that were compared."""
+
+    columns: tuple[ColumnDetail, ...] = ()
+    pairs: tuple[PairDetail, ...] = ()
+
+    @property
+    def worst_columns(self) -> tuple[ColumnDetail, ...]:
+        """Return the ten least like the real ones, the worst first."""
+        return tuple(_worst(self.columns))
+
+    @property
+    def worst_pairs(self) -> tuple[PairDetail, ...]:
+        """Return the ten least like the real ones, the worst first."""
+        return tuple(_worst(self.pairs))
+
+    def json(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what is written: `columns`, `pairs`, `worst_columns`, `worst_pairs`; null for NaN."""
+        parts: dict[str, Sequence[ColumnDetail | PairDetail]] = {
+            "columns": self.columns,
+            "pairs": self.pairs,
+            "worst_columns": self.worst_columns,
+            "worst_pairs": self.worst_pairs,
+        }
+        return {name: [_plain(detail) for detail in details] for name, details in parts.items()}
+
+
+def _worst(details: Sequence[Detail]) -> list[Detail]:
+    return sorted((each for each in details if not math.isnan(each.value)), key=lambda each: each.value)[:_WORST]
+
+
+def _plain(detail: ColumnDetail | PairDetail) -> dict[str, Any]:
+    values = asdict(detail).items()
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in values}
