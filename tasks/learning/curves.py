@@ -28,7 +28,7 @@ class Curve:
 
     def told(self, step: "Step") -> None:
         """Take in a step."""
-        self.steps.append({"loss": None if math.isnan(step.loss) else step.loss, "note": step.note})
+        self.steps.append({"loss": step.loss if math.isfinite(step.loss) else None, "note": step.note})
         self.follow(step)
 
     def load(self) -> "State | None":

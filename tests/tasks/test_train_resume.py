@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from test_train_generate import CONTRACT, real_table
 import tasks.progress
 from models.life import Step
 from tasks.learning.checkpoints import DiskCheckpoint
+from tasks.learning.curves import Curve
 from tasks.parquet import write_parquet
 from tasks.references import Reference
 from tasks.train import train
@@ -140,3 +142,12 @@ def test_progress_tells_the_step_the_loss_and_the_time_left(monkeypatch, logged)
         "training: 3 of 40 steps, loss 1.250, 1:07 left at most, 5 columns learning",
         "training: 4 of 40 steps, 0:00 left at most, still",
     ]
+
+
+@pytest.mark.parametrize(("loss", "kept"), [(1.5, 1.5), (math.nan, None), (math.inf, None)])
+def test_a_loss_that_is_not_known_yet_is_kept_as_such(tmp_path, loss, kept):
+    curve = Curve(lambda _: None, DiskCheckpoint(tmp_path / "checkpoint", {}))
+
+    curve.told(Step(1, 2, loss, 0.0, "one of two"))
+
+    assert json.loads(json.dumps(curve.steps, allow_nan=False)) == [{"loss": kept, "note": "one of two"}]
