@@ -22,13 +22,16 @@ from data_contracts.arrow import arrow_type
 from data_contracts.contract import Column, Comparison, Contract, Rule
 from data_contracts.expressions import anchored
 
-__all__ = ["Check", "Expectation", "Subject", "checks", "expectations"]
+__all__ = ["DECIMALS_TOLD", "Check", "Expectation", "Subject", "checks", "expectations"]
 
 Subject = Literal[
     "columns", "rows", "type", "precision", "required", "unique", "range", "values", "pattern", "primary_key",
     "comparison", "combination",
 ]  # fmt: skip
 """What a check is about."""
+
+DECIMALS_TOLD = 2.0**51
+"""Decimals of a float64 are judged below so many of their unit: beyond, times the unit and back may not be the same."""
 
 _ONE_COLUMN: dict[Subject, str] = {
     "required": "expect_column_values_to_not_be_null",

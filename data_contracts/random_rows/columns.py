@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts.arrow import arrow_type
+from data_contracts.checks import DECIMALS_TOLD
 from data_contracts.contract import Column
 from data_contracts.errors import ContractError
 from data_contracts.random_rows.patterns import matching_text
@@ -76,7 +77,7 @@ def snap(column: Column, values: Array, *, up: bool) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):
         points = np.rint(values * scale)
         points += (points / scale < values) if up else -1.0 * (points / scale > values)
-        return np.where(np.abs(values * scale) < 2.0**53, points / scale, values)
+        return np.where(np.abs(values * scale) < DECIMALS_TOLD, points / scale, values)
 
 
 def draw_between(column: Column, low: Array, high: Array, rng: np.random.Generator, *, distinct: bool) -> Array:

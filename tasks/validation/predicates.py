@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from data_contracts import Contract, Failure
 from data_contracts.arrow import arrow_schema
-from data_contracts.checks import Check
+from data_contracts.checks import DECIMALS_TOLD, Check
 from data_contracts.conditions import Condition
 from data_contracts.contract import Operator
 
@@ -132,7 +132,7 @@ def _imprecise(check: Check, batch: pa.RecordBatch) -> int:
     values, scale = batch.column(check.columns[0]), 10.0 ** check.arguments["decimals"]
     scaled = pc.multiply(values, scale)
     differs = pc.not_equal(pc.divide(pc.round(scaled), scale), values)
-    return _true(pc.and_(differs, pc.less(pc.abs(scaled), float(EXACT))))
+    return _true(pc.and_(differs, pc.less(pc.abs(scaled), DECIMALS_TOLD)))
 
 
 def _uncompared(check: Check, batch: pa.RecordBatch) -> int:

@@ -47,5 +47,5 @@ def _holds(kind, asked, columns, cell):  # noqa: PLR0911 - one return a type of 
         return asked["value_set"] is None or cell in asked["value_set"]
     if kind == "likeness_values_to_have_decimals":
         scale = 10.0 ** asked["decimals"]
-        return abs(cell[0]) * scale >= 2.0**53 or round(cell[0] * scale) / scale == cell[0]
+        return abs(cell[0]) * scale >= 2.0**51 or round(cell[0] * scale) / scale == cell[0]
     raise AssertionError(kind)

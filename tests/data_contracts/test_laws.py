@@ -13,7 +13,7 @@ from jsonschema import Draft201909Validator
 from open_data_contract_standard.model import OpenDataContractStandard
 from row_predicates import broken
 
-from data_contracts import ContractError
+from data_contracts import Column, Contract, ContractError
 from data_contracts.arrow import arrow_schema, empty_table
 from data_contracts.checks import checks, expectations
 from data_contracts.metadata import sdmetrics_metadata
@@ -53,6 +53,15 @@ def test_random_rows_keep_every_rule(contract):
     assert table.schema == arrow_schema(contract)
     table.validate(full=True)
     assert set(broken(expectations(contract), table)) <= {"table.rows"}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_decimals_are_kept_as_far_as_a_double_tells_them(seed):
+    fine = Contract(id="a", version="1.0.0", name="a", columns=(Column(name="c", kind="number", decimals=14),))
+
+    table = random_rows(fine, 23, np.random.default_rng(seed))
+
+    assert set(broken(expectations(fine), table)) <= {"table.rows"}
 
 
 @LAW
