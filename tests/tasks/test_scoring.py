@@ -1,6 +1,7 @@
 """Laws of the scores as a whole, and the planted cheats."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from data_contracts import Column, Contract, DataError
 from data_contracts.odcs import find, load
 from tasks.parquet import read_table, write_parquet
-from tasks.references import Score
+from tasks.references import Score, Trained
 from tasks.reports.words import SCORES
 from tasks.score import score
 from tasks.scoring import measure
@@ -161,11 +162,51 @@ def test_the_task_writes_the_same_bytes_twice_and_null_for_nan(tmp_path: Path) -
     first, second = (score.fn(contract, **tables, run=str(tmp_path / run), seed=5) for run in ("a", "b"))
 
     assert first.digest == second.digest
+    details, again = ((tmp_path / run / "details.json").read_bytes() for run in ("a", "b"))
+    assert details == again
     written = {one["name"]: one for one in json.loads(Path(first.uri).read_text())}
     assert list(written) == [name for name in NAMES if not name.startswith("utility")]  # no target, no utility
     assert written["column_pair_trends"]["value"] is None  # one column has no pair
     assert written["column_pair_trends"]["note"]
     assert written["two_sample_train"]["value"] == first.scores[4].value
+
+
+def test_epsilon_is_a_score_where_it_was_spent_and_only_there(tmp_path: Path) -> None:
+    contract = Contract(id="t", version="1.0.0", name="t", columns=(Column(name="x", kind="number"),))
+    table = pa.table({"x": np.random.default_rng(0).normal(size=60)})
+    rows = write_parquet(tmp_path / "rows", table.to_batches(), schema=table.schema)
+    private = Trained("model", "0", 60, "vae", seed=0, steps=1, seconds=1.0, cut=False, epsilon=2.5, delta=1e-3)
+
+    with_it, without = (
+        score.fn(contract, train=rows, holdout=rows, synthetic=rows, run=str(tmp_path), seed=0, trained=trained).scores
+        for trained in (private, replace(private, epsilon=None, delta=None))
+    )
+
+    assert [(one.value, one.rows) for one in with_it if one.name == "epsilon"] == [(2.5, {"train": 60})]
+    assert "epsilon" not in {one.name for one in without}
+
+
+def test_each_column_and_pair_is_told_with_its_floor_and_the_ten_worst_are_named(
+    adult: dict[str, pa.Table], contract: Contract
+) -> None:
+    place = adult["fresh"].schema.get_field_index("age")
+    ages = pa.array(np.zeros(TRAIN, int) + 30, adult["fresh"].schema.field(place).type)
+    made = adult["fresh"].set_column(place, adult["fresh"].schema.field(place), ages)
+
+    measured = measure(contract, train=adult["train"], holdout=adult["holdout"], synthetic=made, seed=1)
+
+    told = measured.details.json()
+    scores = {one.name: one for one in measured.scores}
+    assert [each["name"] for each in told["columns"]] == list(contract.names)
+    assert [each["kind"] for each in told["columns"]] == [column.kind for column in contract.columns]
+    assert len(told["pairs"]) == 15 * 14 // 2
+    assert np.mean([each["value"] for each in told["columns"]]) == pytest.approx(scores["column_shapes"].value)
+    assert np.mean([each["floor"] for each in told["pairs"]]) == pytest.approx(scores["column_pair_trends"].floor)
+    assert told["worst_columns"][0]["name"] == "age"
+    assert [len(told[part]) for part in ("worst_columns", "worst_pairs")] == [10, 10]
+    values = [each["value"] for each in told["worst_pairs"]]
+    assert values == sorted(values)
+    assert all("age" in (each["left"], each["right"]) for each in told["worst_pairs"][:5])
 
 
 @pytest.mark.parametrize("lacking", ["train", "holdout", "synthetic"])
