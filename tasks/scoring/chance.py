@@ -1,4 +1,4 @@
-"""How far a figure may be off by the luck of the draw: 99 % intervals, in closed form, without a random number.
+"""How far a figure may be off by the luck of the draw: 99.9 % intervals, in closed form, without a random number.
 
 Shares: Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.  Areas under ROC curves:
 DeLong et al., Comparing the Areas under Two or More Correlated Receiver Operating Characteristic Curves, 1988.  Points
@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 
 __all__ = ["CONFIDENCE", "NONE", "Estimate", "area", "clustered", "difference", "mean", "rate", "wilson"]
 
-CONFIDENCE = 0.99
-"""Of intervals: ten thresholds are judged by them, and together may refuse real rows in few draws of a hundred."""
+CONFIDENCE = 0.999
+"""Of intervals: ten thresholds are judged by them, and together refuse real rows in one draw of two hundred at most."""
 
-_DEVIATIONS = (
-    2.5758293035489004  # standard deviations of a normal distribution that leave half a per cent on either side
-)
+_DEVIATIONS = 3.2905267314919255  # standard deviations of a normal distribution that leave .05 % on either side
 
 
 class Estimate(NamedTuple):
-    """A figure and the interval that holds the true one in 99 of 100 draws."""
+    """A figure and the interval that holds the true one in 999 of 1,000 draws."""
 
     value: float
     low: float

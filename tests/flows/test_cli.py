@@ -138,8 +138,8 @@ def test_infer_check_and_run_go_together(rows, capsys):
 
 
 def wide(rng):
-    """300 columns of 200 rows: numbers, words, days, constants, and columns that are null throughout."""
-    rows = 200
+    """300 columns of 400 rows: numbers, words, days, constants, and columns that are null throughout."""
+    rows = 400
     day = np.datetime64("2020-01-01") + rng.integers(0, 900, rows)
     makes = (
         lambda: rng.normal(size=rows).round(2),
@@ -153,8 +153,8 @@ def wide(rng):
 
 
 def worded(rng):
-    """A column of 1,000 words, each in enough rows to be a category, one that goes with it, and one that does not."""
-    codes = np.arange(12_000) % 1_000
+    """A column of 1,000 words, most in enough rows to be a category, one that goes with it, and one that does not."""
+    codes = rng.integers(1_000, size=12_000)  # as many of each would tell who was held out: words of few rows in train
     size = np.array(["s", "m", "l", "xl"])[codes // 250]
     return pa.table(
         {"word": [f"word {code}" for code in codes], "size": size, "cost": rng.normal(size=12_000).round(2)}

@@ -116,7 +116,7 @@ def test_every_section_is_seen_and_no_label_is_cut_off(page: Path, browser: Brow
 
     sections = dict(browser.evaluate(SECTIONS))
 
-    assert len(sections) == 10
+    assert len(sections) == 11
     assert all(sections.values()), sections
     assert browser.evaluate(CLIPPED) == []
 

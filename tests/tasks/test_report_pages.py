@@ -17,7 +17,18 @@ from test_reports import CONTRACT
 
 from data_contracts import Column, Contract, Threshold
 from tasks.parquet import write_parquet
-from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
+from tasks.references import (
+    Challenger,
+    Judgement,
+    Reference,
+    Score,
+    Scores,
+    Selected,
+    Split,
+    Standing,
+    Trained,
+    Verdict,
+)
 from tasks.report import report
 from tasks.reports import pages
 from tasks.reports.margins import drawn, margins
@@ -178,7 +189,7 @@ def test_a_margin_is_the_way_from_the_threshold_to_what_is_best() -> None:
     assert [each.place for each in found] == pytest.approx([0.5, -0.5])  # what is best as real is no figure
     assert found[0].floor == pytest.approx(0.8)
     assert found[1].floor is None
-    assert "Membership attack, AUC not met" in drawn(found)
+    assert "Membership by distance, AUC not met" in drawn(found)
     wide = replace(found[0], interval=(0.1, 0.9))
     assert drawn([wide]).count("<path") == drawn(found[:1]).count("<path") + 1
 
@@ -240,7 +251,7 @@ def test_a_reading_says_what_the_figure_says(score: Score, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "group"),
-    [("domias_new", "Privacy"), ("utility_both", "Utility"), ("beta_recall", "Fidelity"), ("novelty", "Other")],
+    [("domias_new", "Privacy"), ("utility_both", "Utility"), ("novelty", "Other")],
 )
 def test_a_score_without_words_stands_among_its_like(name: str, group: str) -> None:
     page = pages.report(CONTRACT, [Score(name, 0.5, "m", "1", 0)], verdict=verdict(passed=True))
@@ -321,6 +332,7 @@ def test_a_run_leaves_its_page_and_under_epsilon_shows_no_real_column(tmp_path: 
     (tmp_path / "training.json").write_text(json.dumps(TRAINING))
     delta = None if epsilon is None else 1e-5
     split = Split(train, holdout)
+    challenger = Challenger(train, synthetic, {}, tuple(SCORES), verdict=verdict(passed=True), margin=0.02)
 
     evidence = report.fn(
         CONTRACT,
@@ -330,7 +342,7 @@ def test_a_run_leaves_its_page_and_under_epsilon_shows_no_real_column(tmp_path: 
         trained=Trained("model", "ab", 400, "gmm", 0, 4, 1.0, cut=False, epsilon=epsilon, delta=delta),
         synthetic=synthetic,
         scores=Scores("scores.json", "ab", tuple(SCORES)),
-        verdict=verdict(passed=True),
+        standing=Standing(challenger, {}, None),
     )
 
     page: str = Path(evidence.page).read_text()
