@@ -37,11 +37,13 @@ class Compared:
 
     Args:
         details: one by one.
+        luck: how far from 1 the means of columns and of pairs are for as many rows as train's, drawn from synthetic.
         rows: how many rows of each table went in.
         left_out: which pairs were not compared, in words; empty: none.
     """
 
     details: Details
+    luck: tuple[float, float]
     rows: dict[str, int]
     left_out: str
 
@@ -51,17 +53,19 @@ def compare(tables: Tables, seed: int) -> Compared:
 
     Where there are more pairs of columns than `_MOST_PAIRS`, the columns are dealt at random into groups, and pairs
     within a group are compared: every column is looked at with several others, and each pair is as likely.
+
+    A perfect model, too, is as far from few real rows as these are from what they were drawn from.  How far that is
+    say as many rows drawn with replacement from the synthetic ones (the bootstrap: Efron, Bootstrap methods, 1979).
     """
     rng = generator(seed, "quality")
     train, holdout, synthetic = (spanning_sample(frame, _MOST_ROWS, rng=rng) for frame in tables)
     groups = _groups(train.features.names, rng)
     rows = {"train": len(train), "holdout": len(holdout), "synthetic": len(synthetic)}
     details = _details(_quality(train, synthetic, groups), _quality(train, holdout, groups))
-    total = len(train.features.names) * (len(train.features.names) - 1) // 2
-    left_out = (
-        "" if len(details.pairs) == total else f"{len(details.pairs):,} of {total:,} pairs of columns, drawn at random"
-    )
-    return Compared(details, rows, left_out)
+    drawn = synthetic.take(rng.integers(len(synthetic), size=len(train)))
+    had, total = len(details.pairs), len(train.features.names) * (len(train.features.names) - 1) // 2
+    left_out = "" if had == total else f"{had:,} of {total:,} pairs of columns, drawn at random"
+    return Compared(details, _luck(_quality(drawn, synthetic, groups)), rows, left_out)
 
 
 def quality(compared: Compared, seed: int) -> tuple[Score, ...]:
@@ -69,9 +73,9 @@ def quality(compared: Compared, seed: int) -> tuple[Score, ...]:
     import sdmetrics
 
     scores = []
-    for name, label, details in (
-        ("column_shapes", _SHAPES, compared.details.columns),
-        ("column_pair_trends", _TRENDS, compared.details.pairs),
+    for name, label, details, luck in (
+        ("column_shapes", _SHAPES, compared.details.columns, compared.luck[0]),
+        ("column_pair_trends", _TRENDS, compared.details.pairs, compared.luck[1]),
     ):
         value, floor = (_mean([getattr(each, figure) for each in details]) for figure in ("value", "floor"))
         scores.append(
@@ -84,6 +88,7 @@ def quality(compared: Compared, seed: int) -> tuple[Score, ...]:
                 rows=compared.rows,
                 floor=floor,
                 note=(compared.left_out if label == _TRENDS else "") or _undefined(value, label),
+                interval=None if np.isnan(value + luck) else (value, min(1.0, value + luck)),
             )
         )
     return tuple(scores)
@@ -190,6 +195,13 @@ def _quality(real: Frame, other: Frame, groups: list[list[str]]) -> dict[tuple[s
             # only a correlation needs two values of each; shares of combinations are always defined
             found[one, two] = (metric, _strict(score, left[numbers], varied=len(numbers) == len((one, two))))
     return found
+
+
+def _luck(figures: dict[tuple[str, ...], tuple[str, float]]) -> tuple[float, float]:
+    """Return how far the mean figure of columns, and that of pairs, is from 1."""
+    columns = [value for names, (_, value) in figures.items() if len(names) == 1]
+    pairs = [value for names, (_, value) in figures.items() if len(names) > 1]
+    return 1 - _mean(columns), 1 - _mean(pairs)
 
 
 def _details(

@@ -156,6 +156,14 @@ def test_a_full_disk_under_the_releases_is_told_and_leaves_nothing(written, full
     assert list(full_disk.rglob("*")) == []
 
 
+@pytest.fixture(autouse=True)
+def _heeding_interrupts():
+    """What a shell starts in the background begins deaf to SIGINT, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Interrupter(logging.Handler):
     """Sends the process a real SIGINT at the first log line of one step."""
 

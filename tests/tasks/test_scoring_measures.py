@@ -175,6 +175,23 @@ def test_shapes_and_trends_are_those_of_sdmetrics() -> None:
     assert [one.value for one in ours] == pytest.approx(report.get_properties()["Score"].tolist(), abs=1e-12)
 
 
+def test_few_real_rows_cost_a_perfect_model_as_much_as_the_interval_says() -> None:
+    """Real rows of one distribution on both sides: what they miss of 1 is luck, and the more so the fewer they are."""
+    rng = np.random.default_rng(3)
+    rows = {name: pa.table({"x": rng.normal(size=n), "y": rng.normal(size=n)}) for name, n in (("a", 90), ("b", 5_000))}
+    contract, luck = contract_of({"x": "number", "y": "number"}), {}
+
+    for name, train in rows.items():
+        shapes, trends = fidelity.quality(
+            fidelity.compare(frames(contract, train=train, holdout=train, synthetic=rows["b"]), 0), 0
+        )
+        luck[name] = [score.interval[1] - score.value for score in (shapes, trends)]
+        assert shapes.interval[0] == shapes.value
+        assert name == "b" or shapes.interval[1] == pytest.approx(1.0, abs=0.05)
+
+    assert all(few > 3 * many for few, many in zip(luck["a"], luck["b"], strict=True))
+
+
 def test_a_column_that_only_the_synthetic_table_lost_counts_as_zero() -> None:
     kinds = {name: KINDS[name] for name in ("count", "size")}
     train, holdout, synthetic = parts_of(kinds)
