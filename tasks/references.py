@@ -48,7 +48,7 @@ class Score:
         rows: how many rows of each table went in: `{"train": 29305, "synthetic": 29305}`.
         floor: the same figure for the holdout in the place of the synthetic rows, where it makes sense.
         note: for people: why the value is NaN, or what was left out to have it in time; names and counts only.
-        interval: the ends between which the true figure lies in 99 of 100 draws of the real rows; None: not known.
+        interval: the ends between which the true figure lies in 999 of 1,000 draws of the real rows; None: not known.
     """
 
     name: str
