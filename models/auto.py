@@ -1,7 +1,8 @@
 """The best of several: candidates are trained one after the other, and the one that held-out evidence prefers is kept.
 
 The evidence is the mean log-likelihood of rows that no candidate saw, where every candidate has a density (all are on
-the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.
+the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.  A candidate whose
+drawn rows tell who was learned from loses to any that keeps it: likelihood does not see that.
 
 When to choose it: where the table is new, and a minute is to be had.
 How it fails, and what is done about it: the budget ends before all have been tried.  What learns in seconds comes
@@ -21,6 +22,8 @@ from torch import Tensor
 
 from data_contracts import ModelError
 from models.autoregressive import Autoregressive
+from models.chain.guard import leak
+from models.columns import axis_of
 from models.encoding import Encoded, Span
 from models.evidence import evidence
 from models.gmm import GaussianMixture
@@ -34,6 +37,9 @@ CANDIDATES: dict[str, type[Model]] = {"trees": Trees, "autoregressive": Autoregr
 """In the order in which they are tried: a short budget leaves something ripe, a longer one the likeliest winner."""
 
 _JUDGED_SHARE, _MOST_JUDGED = 0.05, 2_000  # rows: a mean log-likelihood to a few hundredths of a nat
+_LEAST_ATTACKED = 200  # judged rows: fewer say nothing of a leak
+_DRAWN_ROWS = 10_000  # among which an attack looks for the nearest: a second for each candidate
+_LEAK = 0.515  # of the attack's area under the ROC curve, beside its standard error: the project's bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,8 @@ class Entry:
         steps: that it took.
         cut: the budget ended it before its plan did.
         kept: it won.
+        told: the area under the ROC curve of a membership attack by distance, .5 if nobody is told; None: not tried.
+        leaks: that is more than the bound and chance allow.
     """
 
     name: str
@@ -53,13 +61,16 @@ class Entry:
     steps: int = 0
     cut: bool = False
     kept: bool = False
+    told: float | None = None
+    leaks: bool = False
 
     def __str__(self) -> str:
         """Return the entry for people."""
         if self.evidence is None:
             return f"{self.name}: did not begin, the budget was spent"
         cut, kept = " (cut)" if self.cut else "", ", kept" if self.kept else ""
-        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{kept}"
+        told = f", tells members apart ({self.told:.3f})" if self.leaks else ""
+        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{kept}"
 
 
 @final
@@ -101,7 +112,8 @@ class Auto:
                     learned, spans, generator=own, terms=left
                 )
                 heats.finish(name, trained[name])
-        self._decide(trained, judged, spans, seed=seeds[0])
+        members = learned[: 2 * len(judged)].to("cpu") if held >= _LEAST_ATTACKED else None
+        self._decide(trained, judged, spans, members=members, seed=seeds[0])
         self.fitted = replace(heats.fitted, cut=heats.fitted.cut or len(trained) < len(self.candidates))
         return self
 
@@ -142,17 +154,37 @@ class Auto:
         """
         return learned(self.winner)
 
-    def _decide(self, trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> None:
-        """Keep the candidate that evidence prefers."""
-        figures = dict(zip(trained, evidence(list(trained.values()), judged, spans, seed=seed), strict=True))
-        best = max(figures, key=figures.__getitem__)
-        self.winner = trained[best]
-        self.contest = tuple(
-            Entry(name, figures[name], trained[name].fitted.steps, trained[name].fitted.cut, name == best)
-            if name in trained
-            else Entry(name)
-            for name in self.candidates
-        )
+    def _decide(
+        self,
+        trained: dict[str, Model],
+        judged: Encoded,
+        spans: Sequence[Span],
+        *,
+        members: Encoded | None,
+        seed: int,
+    ) -> None:
+        """Keep the candidate that evidence prefers among those that keep who was learned from, if any does."""
+        figures = evidence(list(trained.values()), judged, spans, seed=seed)
+        entries = {
+            name: _told(Entry(name, figure, model.fitted.steps, model.fitted.cut), model, members, judged, spans, seed)
+            for (name, model), figure in zip(trained.items(), figures, strict=True)
+        }
+        best = max(entries.values(), key=lambda entry: (not entry.leaks, entry.evidence))
+        self.winner = trained[best.name]
+        entries[best.name] = replace(best, kept=True)
+        self.contest = tuple(entries.get(name, Entry(name)) for name in self.candidates)
+
+
+def _told(
+    entry: Entry, model: Model, members: Encoded | None, others: Encoded, spans: Sequence[Span], seed: int
+) -> Entry:
+    """Return a candidate's entry with what an attack by distance tells of (N,) members among (M,) other rows."""
+    if members is None:
+        return entry
+    drawn = model.sample(_DRAWN_ROWS, generator=torch.Generator().manual_seed(seed))
+    axes = [axis_of(span, members, 0, 0, 0) for span in spans]
+    area, error = leak(axes, drawn, members, others)
+    return replace(entry, told=area, leaks=area > _LEAK + error)
 
 
 class _Heats:

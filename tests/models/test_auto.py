@@ -9,7 +9,7 @@ from interruptions import Clock, Interrupted, Memory, same_state
 from models.auto import Auto
 from models.encoding import Encoded, Span
 from models.evidence import evidence, indistinguishable
-from models.life import Terms
+from models.life import Fitted, Terms
 from models.trees import Trees
 
 SPANS = (Span("word", 0, 3), Span("number", 1, 1, 0, 0, ordered=True))
@@ -125,3 +125,37 @@ def test_where_one_has_no_density_all_are_judged_by_how_little_they_are_told_fro
 
     assert 0 <= apart < 0.6 < trees <= 1
     assert evidence([learned], unseen, SPANS, seed=0) == [float(learned.log_prob(unseen).double().mean())]
+
+
+def test_a_likelier_candidate_that_tells_its_members_loses_to_one_that_keeps_them():
+    """Members are drawn anew, a little moved, by one; the other draws rows that were never learned from."""
+
+    class Drawing:
+        fitted = Fitted(steps=1)
+
+        def __init__(self, drawn, likelihood):
+            self.drawn, self.likelihood = drawn, likelihood
+
+        def sample(self, n, *, generator):
+            return self.drawn[torch.randint(len(self.drawn), (n,), generator=generator)]
+
+        def log_prob(self, x):
+            return torch.full((len(x),), self.likelihood)
+
+    spans = tuple(Span(name, place, 1, place, 0, ordered=True) for place, name in enumerate("abcd"))
+    members, others, fresh = (
+        Encoded(torch.zeros(n, 4).long(), torch.randn(n, 4, generator=seeded(n))) for n in (800, 400, 801)
+    )
+    copies = Encoded(members.codes, members.values + 0.01 * torch.randn(800, 4, generator=seeded()))
+    contest = Auto(("copies", "fresh"))
+
+    contest._decide(  # noqa: SLF001 - what a contest comes to, without its heats
+        {"copies": Drawing(copies, 2.0), "fresh": Drawing(fresh, 1.0)}, others, spans, members=members, seed=0
+    )
+
+    told, kept = contest.contest
+    assert told.told > 0.9
+    assert told.leaks
+    assert not kept.leaks
+    assert kept.kept
+    assert "tells members apart" in str(told)
