@@ -43,8 +43,8 @@ def axes_of(x, spans=SPANS):
     return [axis_of(span, x, 16 * (span.value is not None), 0, 8) for span in spans]
 
 
-def fitted(x, *, folds, steps=None):
-    plan = replace(SMALL, folds=folds, holdin=0.2)
+def fitted(x, *, folds, steps=None, passes=PLAN.passes):
+    plan = replace(SMALL, folds=folds, holdin=0.2, passes=passes)
     return Autoregressive(plan).fit(x, SPANS, generator=seeded(4), terms=Terms(steps=steps))
 
 
@@ -107,7 +107,7 @@ def test_rows_learned_from_are_no_likelier_than_others_where_there_are_folds():
 
 
 def test_the_state_holds_the_folds_and_their_trees():
-    model = fitted(weather(), folds=3)
+    model = fitted(weather(), folds=3, passes=(1, 2))
     tensors, config = model.state()
     again = Autoregressive.from_state(load(save(tensors)), json.loads(json.dumps(config)))
 
@@ -120,7 +120,7 @@ def test_the_state_holds_the_folds_and_their_trees():
 
 
 def test_conditions_and_what_is_given_hold_with_folds():
-    model = fitted(weather(), folds=3, steps=10)
+    model = fitted(weather(), folds=3, steps=3)
     given = Encoded(torch.tensor([[7, 3, UNKNOWN, UNKNOWN]]), torch.full((1, 1), torch.nan))
 
     drawn = model.sample(200, generator=seeded(6), given=given)
