@@ -22,7 +22,7 @@ from torch import Tensor
 
 from data_contracts import ModelError
 from models.autoregressive import Autoregressive
-from models.chain.guard import leak
+from models.chain.guard import BOUND, LEAST_ROWS, leak
 from models.columns import axis_of
 from models.encoding import Encoded, Span
 from models.evidence import evidence
@@ -37,9 +37,7 @@ CANDIDATES: dict[str, type[Model]] = {"trees": Trees, "autoregressive": Autoregr
 """In the order in which they are tried: a short budget leaves something ripe, a longer one the likeliest winner."""
 
 _JUDGED_SHARE, _MOST_JUDGED = 0.05, 2_000  # rows: a mean log-likelihood to a few hundredths of a nat
-_LEAST_ATTACKED = 200  # judged rows: fewer say nothing of a leak
-_DRAWN_ROWS = 10_000  # among which an attack looks for the nearest: a second for each candidate
-_LEAK = 0.515  # of the attack's area under the ROC curve, beside its standard error: the project's bound
+_DRAWN_ROWS = 10_000  # among which an attack looks for the nearest: half a second for each candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +110,7 @@ class Auto:
                     learned, spans, generator=own, terms=left
                 )
                 heats.finish(name, trained[name])
-        members = learned[: 2 * len(judged)].to("cpu") if held >= _LEAST_ATTACKED else None
+        members = learned[: 2 * len(judged)].to("cpu") if held >= LEAST_ROWS else None
         self._decide(trained, judged, spans, members=members, seed=seeds[0])
         self.fitted = replace(heats.fitted, cut=heats.fitted.cut or len(trained) < len(self.candidates))
         return self
@@ -166,25 +164,19 @@ class Auto:
         """Keep the candidate that evidence prefers among those that keep who was learned from, if any does."""
         figures = evidence(list(trained.values()), judged, spans, seed=seed)
         entries = {
-            name: _told(Entry(name, figure, model.fitted.steps, model.fitted.cut), model, members, judged, spans, seed)
+            name: Entry(name, figure, model.fitted.steps, model.fitted.cut)
             for (name, model), figure in zip(trained.items(), figures, strict=True)
         }
+        if members is not None:
+            axes = [axis_of(span, members, 0, 0, 0) for span in spans]
+            for name, model in trained.items():
+                drawn = model.sample(_DRAWN_ROWS, generator=torch.Generator().manual_seed(seed))
+                area, error = leak(axes, drawn, members, judged)
+                entries[name] = replace(entries[name], told=area, leaks=area > BOUND + error)
         best = max(entries.values(), key=lambda entry: (not entry.leaks, entry.evidence))
         self.winner = trained[best.name]
         entries[best.name] = replace(best, kept=True)
         self.contest = tuple(entries.get(name, Entry(name)) for name in self.candidates)
-
-
-def _told(
-    entry: Entry, model: Model, members: Encoded | None, others: Encoded, spans: Sequence[Span], seed: int
-) -> Entry:
-    """Return a candidate's entry with what an attack by distance tells of (N,) members among (M,) other rows."""
-    if members is None:
-        return entry
-    drawn = model.sample(_DRAWN_ROWS, generator=torch.Generator().manual_seed(seed))
-    axes = [axis_of(span, members, 0, 0, 0) for span in spans]
-    area, error = leak(axes, drawn, members, others)
-    return replace(entry, told=area, leaks=area > _LEAK + error)
 
 
 class _Heats:

@@ -36,7 +36,7 @@ from models.chain.accepting import Accepted
 from models.chain.drawing import Chain
 from models.chain.fitting import PLAN, Learner, Plan, Rows
 from models.chain.folds import Folds
-from models.chain.guard import leak
+from models.chain.guard import LEAST_ROWS, leak
 from models.chain.making import chain_of, counts, learned_from, networks_of, state_of
 from models.chain.private import DISCREET, descent
 from models.columns import (
@@ -59,7 +59,6 @@ __all__ = ["Autoregressive"]
 
 _ENDING = 1.5  # passes' worth of time, that drawing a table to calibrate takes: it works on one thread
 _TREES = 3.0  # passes' worth of time, that boosted trees take: on Adult 1 to 2
-_GUARDED_ROWS = 200  # held in: fewer tell nothing
 _DRAWN_ROWS = 20_000  # against which rows are held in the attack
 _ATTACKED_ROWS = 3_000  # held in, and twice as many learned from: the error is then .0065, and it takes two seconds
 _CHUNK = 8_192  # rows that one thread draws at a time
@@ -104,8 +103,8 @@ class Autoregressive:
             return self._fit_privately(x, spans, privacy=terms.privacy, generator=generator, terms=terms)
         course, left = Course.begin(terms)
         x = self._begin(x, spans, generator=generator)
-        learners = self._learners(x, generator=generator)
         passes = self._passes(x)
+        learners = self._learners(x, passes=passes, generator=generator)
         course.ready(planned=passes + 1, ending=_ENDING)
         if left is not None:
             _take_up(learners, left)
@@ -258,7 +257,7 @@ class Autoregressive:
     def _told(self, learners: Sequence[Learner], x: Encoded, *, passed: int, passes: int) -> str:
         """Try an attack on rows held in, if it is time for one; if it tells them apart let the learners wind down."""
         held = self.plan.held(len(x))
-        if held < _GUARDED_ROWS or passed not in [round(share * passes) for share in self.plan.guards]:
+        if held < LEAST_ROWS or passed not in [round(share * passes) for share in self.plan.guards]:
             return ""
         with ExitStack() as stack:
             for one in learners:
@@ -288,13 +287,12 @@ class Autoregressive:
         self.chain = Chain(networks, half_is_fast() or x.codes.is_cuda)
         return x
 
-    def _learners(self, x: Encoded, *, generator: torch.Generator) -> list[Learner]:
+    def _learners(self, x: Encoded, *, passes: int, generator: torch.Generator) -> list[Learner]:
         """Return a learner for each column that is not constant."""
         networks, half = self._learned.networks, self._learned.half
         axes = [network.axis for network in networks]
         features = features_of(axes, x, half=half)
         seeds = torch.randint(2**62, (len(axes),), generator=generator).tolist()
-        passes = self._passes(x)
         table = [Rows(features[:, :width], *axis.target(x)) for axis, width in zip(axes, widths(axes), strict=False)]
         return [
             Learner(

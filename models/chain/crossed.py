@@ -1,6 +1,5 @@
 """One column's conditional distribution, learned once without each fold of the rows; see `models.chain.folds`."""
 
-import torch
 from torch import Tensor, nn
 
 from models.chain.conditional import Conditional
@@ -25,10 +24,8 @@ class Crossed(nn.Module):
 
     def read(self, features: Tensor, x: Encoded) -> Tensor:
         """Return the (N, outputs) that rows are drawn by; see `Conditional.read`."""
-        out = torch.empty(len(x), self.head.outputs)
-        for part, rows in zip(self.parts, self.folds.split(x), strict=True):
-            out[rows] = part.read(features[rows], x[rows])
-        return out
+        parts = self.parts
+        return self.folds.gathered(x, self.head.outputs, lambda fold, rows: parts[fold].read(features[rows], x[rows]))
 
     def correct(self, out: Tensor, x: Encoded) -> None:
         """Let each token be chosen as often as it was seen, by the (n, outputs) of (n,) rows, in each fold."""

@@ -12,6 +12,7 @@ from torch import Tensor
 from data_contracts import ModelError
 from models.chain.boosting import MOST_TOKENS, boost
 from models.chain.conditional import Conditional
+from models.chain.guard import BOUND
 from models.columns import Axis
 from models.encoding import Encoded
 from models.life import State
@@ -73,7 +74,7 @@ class Plan:
     holdin: float = 0.1
     judged_rows: int = 10_000
     guards: tuple[float, ...] = (0.15, 0.3, 0.6)
-    leak: float = 0.515
+    leak: float = BOUND
     leak_errors: float = 1.0
     feature_cells: int = 2**30
 

@@ -9,7 +9,7 @@ al. (Mitigating membership inference attacks by self-distillation through a nove
 the query is a row to be drawn.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +66,13 @@ class Folds:
         for place in self.key:
             mixed = (mixed + x.codes[:, place] + 1) * _FACTOR % _MODULUS
         return mixed * _FACTOR % _MODULUS * self.count // _MODULUS
+
+    def gathered(self, x: Encoded, width: int, read: Callable[[int, Tensor], Tensor]) -> Tensor:
+        """Return (n, width) float32 for (n,) rows: what is read, by a fold and the positions of its rows."""
+        out = torch.empty(len(x), width)
+        for fold, rows in enumerate(self.split(x)):
+            out[rows] = read(fold, rows)
+        return out
 
     def split(self, x: Encoded) -> list[Tensor]:
         """Return the positions of each fold's rows among (n,) rows."""

@@ -73,10 +73,10 @@ class CrossedReader:
 
     def __call__(self, places: Tensor, weights: Tensor, x: Encoded) -> Tensor:
         """Return the (n, outputs) that rows are drawn by; see `Reader`."""
-        out = torch.empty(len(x), self.network.head.outputs)
-        for part, rows in zip(self._parts, self.network.folds.split(x), strict=True):
-            out[rows] = part(places[rows], weights[rows], x[rows])
-        return out
+        network = self.network
+        return network.folds.gathered(
+            x, network.head.outputs, lambda fold, rows: self._parts[fold](places[rows], weights[rows], x[rows])
+        )
 
 
 AnyReader = Reader | CrossedReader
