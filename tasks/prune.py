@@ -24,7 +24,7 @@ __all__ = ["Pruned", "prune"]
 
 logger = logging.getLogger(__name__)
 
-_LEFT_BEHIND = re.compile(r"\..+\.(removed|\d+\.partial)")
+_LEFT_BEHIND = re.compile(r"\..+\.(removed|[0-9a-f]+\.partial)")
 
 
 @dataclass(frozen=True, slots=True)

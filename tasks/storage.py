@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from data_contracts import ReleaseError
 
-__all__ = ["atomic", "digest_file", "digest_folder", "storage_errors", "write_json", "write_text"]
+__all__ = ["atomic", "digest_file", "digest_folder", "partial_of", "storage_errors", "write_json", "write_text"]
 
 
 @contextmanager
@@ -23,7 +24,7 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         ReleaseError: the disk is full, or the folder cannot be written.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_of(path)
     with storage_errors(path):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +35,11 @@ def atomic(path: Path) -> Iterator[Path]:
         except BaseException:
             _remove(partial)
             raise
+
+
+def partial_of(path: Path) -> Path:
+    """Return a sibling's path to write `path` under first, as no other process, thread or machine does."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.partial")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts import ReleaseError
-from tasks.storage import storage_errors
+from tasks.storage import partial_of, storage_errors
 
 __all__ = ["DIGEST_KEY", "DIGEST_KEY_FILE", "code", "keyed_digest"]
 
@@ -66,7 +66,7 @@ def _make_once(path: Path) -> None:
     """Write a random key, unless there is one; of two runs at once, one writes."""
     if path.exists():
         return
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = partial_of(path)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

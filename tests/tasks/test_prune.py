@@ -104,9 +104,9 @@ def test_nothing_goes_where_the_latest_cannot_be_told(root, text):
 
 def test_what_a_dead_run_or_removal_left_goes_too_and_nothing_else(root):
     folder = root / "trips"
-    for name in (".1.0.0-1.removed", ".1.0.0-5.4711.partial", "notes", ".git"):
+    for name in (".1.0.0-1.removed", ".1.0.0-5.0f4711.partial", "notes", ".git"):
         shutil.copytree(folder / "1.0.0-1", folder / name)
-    (folder / ".latest.json.4711.partial").write_text("{")
+    (folder / ".latest.json.0f4711.partial").write_text("{")
     outside = root.parent / "outside"
     shutil.copytree(folder / "1.0.0-1", outside)
     (folder / "1.0.0-0x").symlink_to(outside)

@@ -3,6 +3,7 @@
 import json
 import stat
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,6 +100,13 @@ def test_the_key_of_the_digest_is_the_environments_if_it_names_one(tmp_path, mon
     assert keyed_digest("ab" * 32, run=tmp_path / "c" / "run") == by_text
     assert len({own, other, by_text}) == 3
     assert not (tmp_path / "c").exists()
+
+
+def test_runs_at_once_share_one_key_and_leave_nothing_beside_it(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        for runs in (tmp_path / str(place) for place in range(50)):
+            assert len(set(pool.map(lambda at: keyed_digest("ab" * 32, run=at), [runs / "run"] * 8))) == 1
+            assert [path.name for path in runs.iterdir()] == ["digest.key"]
 
 
 @pytest.mark.parametrize(("name", "value"), [(DIGEST_KEY, "short"), (DIGEST_KEY_FILE, "/nowhere/key")])
