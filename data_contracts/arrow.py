@@ -18,7 +18,8 @@ def arrow_type(column: Column) -> pa.DataType:
     """Return the type of one column.
 
     Categories are dictionaries, so that a value is stored once; with integer storage they are plain 64-bit integers.
-    Whole seconds are held as milliseconds: Parquet has no coarser unit.
+    Whole seconds are held as milliseconds: Parquet has no coarser unit.  An image is the bytes of a PNG file and a
+    path, as the `Image` feature of Hugging Face's `datasets` has it.
     """
     if column.kind in ("category", "id") and column.storage == "integer":
         return pa.int64()
@@ -41,4 +42,5 @@ def _types() -> dict[str, pa.DataType]:
         "category": pa.dictionary(pa.int32(), pa.string()),
         "date": pa.date32(),
         "id": pa.string(),
+        "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
     }

@@ -7,6 +7,7 @@ from math import isfinite
 
 from data_contracts.contract import Bound, Column, Contract, Source, Threshold
 from data_contracts.expressions import compiled
+from data_contracts.odcs.consistency_images import image_problems
 from data_contracts.odcs.consistency_rules import rule_problems
 from data_contracts.odcs.dateformats import reads_dates
 from data_contracts.odcs.problems import Problem
@@ -32,6 +33,7 @@ def contradictions(contract: Contract) -> tuple[Problem, ...]:
         *_identity(contract),
         *(problem for index, column in enumerate(contract.columns) for problem in _column(column, index)),
         *_names(contract),
+        *image_problems(contract),
         *(_source(contract.source, contract) if contract.source else ()),
         *rule_problems(contract, "customProperties.rules"),
         *(problem for threshold in contract.gate for problem in _threshold(threshold)),
@@ -53,7 +55,7 @@ def _identity(contract: Contract) -> Iterator[Problem]:
         yield Problem("contract.model", "customProperties.model", "no such word")
     if contract.target is not None and contract.target not in contract.names:
         yield Problem("contract.target", "customProperties.target", "no column of that name")
-    elif contract.target is not None and contract[contract.target].kind in ("id", "date", "timestamp"):
+    elif contract.target is not None and contract[contract.target].kind in ("id", "date", "timestamp", "image"):
         yield Problem(
             "contract.target", "customProperties.target", f"a column of kind {contract[contract.target].kind}"
         )

@@ -38,6 +38,8 @@ def read_contract(document: Any, base: Path, *, problems: list[Problem]) -> Cont
     values |= {"holdout": custom.number("holdout")} if "holdout" in custom else {}
     values |= {"purpose": _purpose(top), "source": _source(top, base), "rules": _rules(custom), "gate": _gate(custom)}
     values |= _table(top)
+    if "model" not in values and any(column.kind == "image" for column in values.get("columns", ())):
+        values["model"] = "flow_matching"
     return None if problems else Contract(**values)
 
 
