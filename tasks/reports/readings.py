@@ -20,7 +20,9 @@ def reading(score: Score) -> str:
 
 
 def _sentence(note: str) -> str:
-    return f"{note[0].upper()}{note[1:]}." if note else ""
+    """Return a note as a sentence; which network looked is for the record alone."""
+    told = "; ".join(part for part in note.split("; ") if not part.startswith("features of network"))
+    return f"{told[0].upper()}{told[1:]}." if told else ""
 
 
 def _beside(score: Score, words: str) -> str:

@@ -126,8 +126,8 @@ _OF_IMAGES = {
     "kernel_distance": Meaning(
         "Fidelity", "Kernel distance", "the same without taking it for a bell; below 0 by chance", "0"
     ),
-    "precision": Meaning("Fidelity", "Precision", "synthetic images that lie among real ones", "as holdout"),
-    "recall": Meaning("Fidelity", "Recall", "real images that lie among synthetic ones", "as holdout"),
+    "precision": Meaning("Fidelity", "Precision", "synthetic images that lie among real ones", "1"),
+    "recall": Meaning("Fidelity", "Recall", "real images that lie among synthetic ones", "1"),
     "density": Meaning("Fidelity", "Density", "among how many real images a synthetic one lies, of 5", "1"),
     "coverage": Meaning("Fidelity", "Coverage", "real images with a synthetic one near them", "1"),
     "class_shares": Meaning("Fidelity", "Class shares", "classes are as frequent as in the real images", "1"),
