@@ -26,6 +26,7 @@ from tasks.parquet import batch_rows, write_parquet
 from tasks.pictures import paths, raw_pixels, struct_of
 from tasks.progress import Advance, progress
 from tasks.references import Reference
+from tasks.releases.huggingface import features
 from tasks.storage import digest_folder
 
 if TYPE_CHECKING:
@@ -74,9 +75,8 @@ def generate(
     path = Path(run) / "synthetic" / "part-00000.parquet"
     with one_thread(), progress("generating", total=rows) as advance:
         kept = _selected(model, acceptance, selection, rows=rows, generator=generator)
-        return write_parquet(
-            path, _decoded(kept, acceptance, schema, generator=generator, advance=advance), schema=schema
-        )
+        batches = _decoded(kept, acceptance, schema, generator=generator, advance=advance)
+        return write_parquet(path, batches, schema=schema, metadata=features(contract))
 
 
 def _selected(
