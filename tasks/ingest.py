@@ -68,6 +68,8 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
         ReleaseError: the run's folder cannot be written.
     """
     origin = _origin(contract, source)
+    if contract.image is not None and format_of(origin) in ("csv", "tsv"):
+        origin = replace(origin, format="images")  # a list of them
     path = Path(run) / "source.parquet"
     try:
         with progress("reading source") as advance:

@@ -26,12 +26,11 @@ __all__ = [
     "UnfitError",
     "fitted",
     "form_of",
+    "measured",
     "packed",
     "paths",
     "pixels_of",
     "png_of",
-    "raw_of",
-    "raw_pixels",
     "resized",
     "struct_of",
 ]
@@ -108,24 +107,6 @@ def packed(files: Sequence[bytes | None], names: Sequence[str | None]) -> pa.Arr
     return pa.StructArray.from_arrays(parts, fields=list(kind), mask=absent)
 
 
-def raw_of(array: pa.Array, column: Column) -> pa.Array:
-    """Return (N,) images as their pixels in a row, as `models.encoding` takes them.
-
-    Raises:
-        DataError: one is no PNG file of the column's form.
-    """
-    pixels = pixels_of(array, column)
-    size = int(np.prod(column.pixels))
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(pixels), [None, pa.py_buffer(pixels)])
-
-
-def raw_pixels(array: pa.Array, column: Column) -> Pixels:
-    """Return the (N, height, width, channels) pixels of (N,) images in a row, as `models.encoding` gives them."""
-    size = int(np.prod(column.pixels))
-    flat = np.frombuffer(array.buffers()[1], np.uint8)[array.offset * size : (array.offset + len(array)) * size]
-    return flat.reshape(-1, *column.pixels)
-
-
 def paths(first: int, count: int) -> list[str]:
     """Return made-up paths of so many images from a row on."""
     return [f"{row:08}.png" for row in range(first, first + count)]
@@ -139,6 +120,24 @@ def png_of(pixels: Pixels) -> bytes:
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     image.save(buffer, "PNG", compress_level=_LEVEL)
     return buffer.getvalue()
+
+
+def measured(file: bytes | None) -> tuple[Any, ...]:
+    """Return the measures of an image's file, as `data_contracts.images.MEASURES` names them."""
+    from PIL import Image
+
+    unknown = (None,) * 4
+    if file is None:
+        return (None, *unknown, None, None, None)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(file), formats=list(_PLUGINS.values())) as image:
+                frames, values = getattr(image, "n_frames", 1), np.asarray(image)
+    except Exception:  # noqa: BLE001 - decoders raise nearly anything, with words that may quote the file
+        return ("", *unknown, len(file), None, None)
+    shape = (image.format, image.height, image.width, image.mode, frames, len(file))
+    return (*shape, float(values.mean()), float(values.var()))
 
 
 def _bytes_of(array: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -78,8 +78,11 @@ def _classed(
         raise refused("source.missing", "a folder of images has images", fact, "Check the location")
     label = _label(images, top, names=names, image=image)
     for start, contents in _grouped(images):
-        paths = [_under(file, top) for file in images[start : start + len(contents)]]
+        part = images[start : start + len(contents)]
+        paths = [_under(file, top) for file in part]
         columns = {image: packed(contents, paths)}
+        for name in dict(images[0].partitions):
+            columns[name] = pa.array([dict(file.partitions).get(name) for file in part], pa.string())
         if label is not None:
             columns[label] = pa.array([PurePosixPath(path).parent.name or None for path in paths], pa.string())
         yield pa.record_batch(columns)
