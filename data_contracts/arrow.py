@@ -10,8 +10,16 @@ __all__ = ["arrow_schema", "arrow_type", "empty_table"]
 
 
 def arrow_schema(contract: Contract) -> pa.Schema:
-    """Return the schema of a table under the contract: columns in order, nullable where not required."""
-    return pa.schema([pa.field(column.name, arrow_type(column), not column.required) for column in contract.columns])
+    """Return the schema of a table under the contract: columns in order, nullable where not required.
+
+    An image is nullable by its type, though never null: `datasets` takes only such a field for an image.
+    """
+    return pa.schema(
+        [
+            pa.field(column.name, arrow_type(column), column.kind == "image" or not column.required)
+            for column in contract.columns
+        ]
+    )
 
 
 def arrow_type(column: Column) -> pa.DataType:

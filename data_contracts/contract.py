@@ -163,10 +163,11 @@ class Source:
         unknown: the marks that stand for "not known" in a text file or a text column, besides the empty cell.
         table: of a database.
         query: of a database, instead of a table.
+        leave_out: the share of images, 0 to 1, that may not fit the contract and are left out; 0: one refuses them all.
     """
 
     location: str
-    format: Literal["csv", "tsv", "parquet", "jsonl", "sql"] | None = None
+    format: Literal["csv", "tsv", "parquet", "jsonl", "sql", "images", "idx", "npz"] | None = None
     header: bool = True
     separator: str = ","
     decimal: str = "."
@@ -174,6 +175,7 @@ class Source:
     unknown: tuple[str, ...] = ()
     table: str | None = None
     query: str | None = None
+    leave_out: float = 0.0
 
     @property
     def shown(self) -> str:

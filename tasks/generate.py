@@ -22,10 +22,11 @@ from data_contracts import Contract, ModelError
 from data_contracts.arrow import arrow_schema
 from data_contracts.conditions import EVERY, Condition, Selection
 from tasks.learning.modelfiles import load_model
+from tasks.learning.rawimages import from_raw
 from tasks.parquet import batch_rows, write_parquet
-from tasks.pictures import paths, raw_pixels, struct_of
 from tasks.progress import Advance, progress
 from tasks.references import Reference
+from tasks.releases.huggingface import features
 from tasks.storage import digest_folder
 
 if TYPE_CHECKING:
@@ -74,9 +75,8 @@ def generate(
     path = Path(run) / "synthetic" / "part-00000.parquet"
     with one_thread(), progress("generating", total=rows) as advance:
         kept = _selected(model, acceptance, selection, rows=rows, generator=generator)
-        return write_parquet(
-            path, _decoded(kept, acceptance, schema, generator=generator, advance=advance), schema=schema
-        )
+        batches = _decoded(kept, acceptance, schema, generator=generator, advance=advance)
+        return write_parquet(path, batches, schema=schema, metadata=features(contract))
 
 
 def _selected(
@@ -164,8 +164,7 @@ def _decoded(
     for part in _ahead(parts):
         arrays = acceptance.encoder.decode(part, generator=generator, first_row=first_row)
         if image is not None:
-            pixels = raw_pixels(arrays[image.name], image)
-            arrays[image.name] = struct_of(pixels, paths(first_row, len(part)))
+            arrays[image.name] = from_raw(arrays[image.name], image, first_row=first_row)
         yield pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
         first_row += len(part)
         advance(len(part), "")

@@ -23,9 +23,9 @@ from tasks.learning.checkpoints import DiskCheckpoint
 from tasks.learning.combinations import allowed_codes
 from tasks.learning.curves import Curve
 from tasks.learning.modelfiles import save_model
+from tasks.learning.rawimages import to_raw
 from tasks.learning.secrets import secret_generator
 from tasks.parquet import batch_rows, read_batches
-from tasks.pictures import raw_of
 from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
 from tasks.storage import digest_folder, write_json
@@ -212,8 +212,5 @@ def _read(contract: Contract, path: Path, advance: Advance) -> Iterator[pa.Recor
     """Yield the rows in batches, images as their pixels in a row."""
     image = contract.image
     for batch in read_batches(path, rows=batch_rows(contract)):
-        if image is not None:
-            place = batch.schema.names.index(image.name)
-            batch = batch.set_column(place, image.name, raw_of(batch.column(place), image))  # noqa: PLW2901 - the same rows
-        yield batch
+        yield batch if image is None else to_raw(batch, image)
         advance(batch.num_rows, "")

@@ -54,7 +54,7 @@ def _server(source: Source) -> dict[str, Any]:
     server |= {"format": source.format} if source.format else {}
     server |= {"encoding": source.encoding} if source.encoding != "utf-8" else {}
     plain = Source(location="")
-    names = ("header", "separator", "decimal", "table", "query")
+    names = ("header", "separator", "decimal", "table", "query", "leave_out")
     custom = {name: getattr(source, name) for name in names if getattr(source, name) != getattr(plain, name)}
     return server | _custom(custom | {"unknown": list(source.unknown) or None})
 
