@@ -112,7 +112,7 @@ CHEATS = {
         _changed(_blurred(_A_LITTLE), "train"), ("near_copies_excess", "pixel_membership_auc")
     ),
     "train, moved by a pixel": Cheat(_changed(_moved, "train"), ("membership_auc",)),
-    "fresh images, blurred": Cheat(_changed(_blurred(_MUCH), "fresh"), ("frechet_distance", "recall")),
+    "fresh images, blurred": Cheat(_changed(_blurred(_MUCH), "fresh"), ("frechet_distance",)),
     "one class missing": Cheat(_without_a_class, ("missing_classes",)),
     "classes shuffled": Cheat(_shuffled_classes, ("utility_gap",)),
     "one image of each class": Cheat(_one_of_each_class, ("recall",)),
