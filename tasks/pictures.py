@@ -20,20 +20,9 @@ from data_contracts import Column, DataError
 from data_contracts.arrow import arrow_type
 
 __all__ = [
-    "MAXIMUM_BYTES",
-    "RULES",
-    "Form",
-    "UnfitError",
-    "fitted",
-    "form_of",
-    "measured",
-    "packed",
-    "paths",
-    "pixels_of",
-    "png_of",
-    "resized",
-    "struct_of",
-]
+    "MAXIMUM_BYTES", "RULES", "Form", "UnfitError", "fitted", "form_of", "measured", "packed", "paths", "pixels_of",
+    "png_of", "resized", "struct_of",
+]  # fmt: skip
 
 Pixels = NDArray[np.uint8]
 """(height, width, channels), or (N, height, width, channels)."""
