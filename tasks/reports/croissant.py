@@ -40,6 +40,7 @@ _TYPES = {
     "date": "sc:Date",
     "timestamp": "sc:DateTime",
     "id": "sc:Text",
+    "image": "sc:ImageObject",
 }
 
 
@@ -60,7 +61,7 @@ def croissant(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, Any]
         "citeAs": f"{contract.id}, synthetic release {manifest['release']}. {contract.licence}".strip(),
         "version": manifest["release"],
         "datePublished": manifest["created"],
-        "keywords": ["synthetic", "tabular"],
+        "keywords": ["synthetic", "tabular" if contract.image is None else "images"],
         "isLiveDataset": False,
         "distribution": [_file(data, manifest["files"][data])],
         "recordSet": [_record_set(contract, data)],
@@ -99,11 +100,14 @@ def _record_set(contract: Contract, data: str) -> dict[str, Any]:
 
 
 def _field(column: Column, data: str) -> dict[str, Any]:
+    source: dict[str, Any] = {"fileObject": {"@id": data}, "extract": {"column": column.name}}
+    if column.kind == "image":  # a struct, of which the bytes are the image
+        source["transform"] = {"jsonPath": "bytes"}
     return {
         "@type": "cr:Field",
         "@id": f"rows/{column.name}",
         "name": column.name,
         "description": column.description or column.name,
         "dataType": "sc:Integer" if column.storage == "integer" else _TYPES[column.kind],
-        "source": {"fileObject": {"@id": data}, "extract": {"column": column.name}},
+        "source": source,
     }
