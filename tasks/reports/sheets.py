@@ -54,35 +54,33 @@ def sheets(contract: Contract, column: Column, *, train: pa.Table, synthetic: pa
         train: the real rows that were learned from; its images are needed only where they may be shown.
         synthetic: the rows generated.
     """
-    if contract.target is None or not is_named(contract[contract.target]):
-        places = {"": np.arange(len(synthetic))}
-        real = {"": np.arange(len(train))}
-        down = _ALL_DOWN
-    else:
-        places, real = (_by_class(table[contract.target]) for table in (synthetic, train))
-        down = _DOWN
+    classes = contract.target if contract.target is not None and is_named(contract[contract.target]) else None
+    places, real = (_by_class(table, classes) for table in (synthetic, train))
     common = sorted(sorted(places, key=lambda label: (-len(places[label]), label))[:_MOST_SHEETS])
+    most = _ACROSS * (_ALL_DOWN if classes is None else _DOWN)
     found = []
     for label in common:
-        mine = places[label][: _ACROSS * down]
-        sheet = _sheet(pixels_of(synthetic[column.name].take(pa.array(mine)), column))
-        shown = real.get(label, np.empty(0, np.int64))[: _ACROSS * down] if column.shown else ()
-        beside = _sheet(pixels_of(train[column.name].take(pa.array(shown)), column)) if len(shown) else None
+        mine = places[label]
+        sheet = _sheet(synthetic, column, mine[:most])
+        shown = real.get(label, mine[:0])[:most] if column.shown else mine[:0]
         found.append(
             Sheet(
                 label,
-                (len(places[label]), len(mine)),
-                len(places[label]) / len(synthetic),
+                (len(mine), min(len(mine), most)),
+                len(mine) / len(synthetic),
                 (sheet.shape[1], sheet.shape[0]),
                 _encoded(sheet),
-                "" if beside is None else _encoded(beside),
+                _encoded(_sheet(train, column, shown)) if len(shown) else "",
             )
         )
     return tuple(found)
 
 
-def _by_class(values: pa.ChunkedArray) -> dict[str, NDArray[np.int64]]:
-    """Return the rows of each class, by its name."""
+def _by_class(table: pa.Table, classes: str | None) -> dict[str, NDArray[np.int64]]:
+    """Return the rows of each class, by its name; all of them under none, where there are no classes."""
+    if classes is None:
+        return {"": np.arange(len(table))}
+    values = table[classes]
     plain = values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
     names = pc.unique(plain.drop_null()).to_pylist()
     return {
@@ -90,9 +88,9 @@ def _by_class(values: pa.ChunkedArray) -> dict[str, NDArray[np.int64]]:
     }
 
 
-def _sheet(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return images (N, H, W, C) in rows of eight, with lines between them: (height, width, C)."""
-    small = _reduced(pixels)
+def _sheet(table: pa.Table, column: Column, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Return the images of some rows, eight across, with lines between them: (height, width, C)."""
+    small = _reduced(pixels_of(table[column.name].take(pa.array(rows)), column))
     count, height, width, channels = small.shape
     down = -(-count // _ACROSS)
     sheet = np.full((down * (height + _GAP) - _GAP, _ACROSS * (width + _GAP) - _GAP, channels), _GREY, np.uint8)

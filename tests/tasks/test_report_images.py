@@ -128,6 +128,17 @@ def test_images_are_not_read_where_they_may_not_be_shown() -> None:
     assert see(CONTRACT, train=real, holdout=real, synthetic=table(300, seed=1)).sheets
 
 
+def test_images_alone_have_one_sheet_and_no_columns() -> None:
+    alone = replace(CONTRACT, columns=CONTRACT.columns[:1], target=None)
+    made = table(60, seed=1).select(["image"])
+
+    seen = see(alone, train=made.slice(0, 0), holdout=made.slice(0, 0), synthetic=made)
+
+    assert [(each.label, each.count, each.share) for each in seen.sheets] == [("", (60, 48), 1.0)]
+    assert (seen.columns, seen.rows) == ((), None)
+    assert "48 synthetic images" in pages.report(alone, [], verdict=judge(alone, []), sights=seen)
+
+
 def test_the_page_says_what_is_known_of_a_class_and_nothing_of_one_that_is_not() -> None:
     text = page()
 

@@ -65,7 +65,7 @@ def measure_images(
             *shares,
             *useful,
             *attacks,
-            *copies(sets.train, sets.holdout, sets.synthetic, seed),
+            *copies(sets.learned, sets.holdout, sets.synthetic, seed),
             _held_out(sets, seed),
         )
         told = {

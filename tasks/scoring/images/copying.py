@@ -23,18 +23,24 @@ COPIES = tuple(f"{kind}{part}" for kind in ("copies", "near_copies") for part in
 _MOST_OPERATIONS = 2e11  # bits compared: some 10 s of one core
 
 
-def copies(train: Images, holdout: Images, synthetic: Images, seed: int) -> tuple[Score, ...]:
-    """Return the shares of synthetic and of held-out images that equal one of train, nearly or exactly; and the excess.
+def copies(learned: Images, holdout: Images, synthetic: Images, seed: int) -> tuple[Score, ...]:
+    """Return the shares of synthetic and of held-out images that equal one learned from, nearly or exactly; the excess.
 
     Real images, too, are near to one another by chance; that is what the holdout's share says.
+
+    Args:
+        learned: all that the model learned from.
+        holdout: real images that it never saw.
+        synthetic: images that are judged.
+        seed: of what is drawn where there are many.
     """
     rng = generator(seed, "near_copies")
-    most = max(1, int(_MOST_OPERATIONS / (train.hashes.size or 1)))
+    most = max(1, int(_MOST_OPERATIONS / (learned.hashes.size or 1)))
     looked = [_some(images.hashes, most, rng) for images in (synthetic, holdout)]
-    rows = {"train": train.rows, "holdout": holdout.rows, "synthetic": synthetic.rows}
+    rows = {"train": learned.rows, "holdout": holdout.rows, "synthetic": synthetic.rows}
     fewer = rows | {"holdout": len(looked[1]), "synthetic": len(looked[0])}
-    same = [_share(np.isin(images.keys, train.keys)) for images in (synthetic, holdout)]
-    near = [_share(nearest_bits(hashes, train.hashes) <= NEAR * hashes.shape[1]) for hashes in looked]
+    same = [_share(np.isin(images.keys, learned.keys)) for images in (synthetic, holdout)]
+    near = [_share(nearest_bits(hashes, learned.hashes) <= NEAR * hashes.shape[1]) for hashes in looked]
     return (*_scores("copies", same, rows, seed), *_scores("near_copies", near, fewer, seed))
 
 
