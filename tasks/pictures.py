@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from data_contracts import Column, DataError
 from data_contracts.arrow import arrow_type
+from data_contracts.contract import IMAGE_FORMATS
 
 __all__ = [
     "MAXIMUM_BYTES", "RULES", "Form", "UnfitError", "fitted", "form_of", "measured", "packed", "paths", "pixels_of",
@@ -196,7 +197,7 @@ def form_of(file: bytes | None) -> Form:
     Raises:
         UnfitError: it is none, or one that no contract allows.
     """
-    with _opened(file) as (form, _):
+    with _opened(file, IMAGE_FORMATS) as (form, _):
         return form
 
 
@@ -212,9 +213,7 @@ def fitted(file: bytes | None, column: Column) -> Pixels:
     from PIL import ImageOps
 
     height, width, channels = column.pixels
-    with _opened(file) as (form, image):
-        if form.format not in (column.formats or _SIGNATURES):
-            raise UnfitError("format")
+    with _opened(file, column.formats or IMAGE_FORMATS) as (form, image):
         if form.channels != channels:
             raise UnfitError("channels")
         if (form.height, form.width) != (height, width) and not column.resize:
@@ -240,8 +239,8 @@ def _sized(image: Any, column: Column) -> Pixels:  # noqa: ANN401 - Pillow's
 
 
 @contextmanager
-def _opened(file: bytes | None) -> Iterator[tuple[Form, Any]]:
-    """Yield a file's form and Pillow's image; whatever a broken file makes Pillow raise is a rule's name here.
+def _opened(file: bytes | None, formats: Sequence[str]) -> Iterator[tuple[Form, Any]]:
+    """Yield the form and Pillow's image of a file in one of some formats; whatever Pillow raises is a rule's name here.
 
     Raises:
         UnfitError: see `form_of`; within the block too.
@@ -250,7 +249,7 @@ def _opened(file: bytes | None) -> Iterator[tuple[Form, Any]]:
 
     if not file:
         raise UnfitError("missing")
-    kind = next((name for name, signature in _SIGNATURES.items() if re.match(signature, file)), None)
+    kind = next((name for name in formats if re.match(_SIGNATURES[name], file)), None)
     if kind is None or len(file) > MAXIMUM_BYTES:
         raise UnfitError("format" if kind is None else "oversize")
     try:
