@@ -3,17 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from test_image_scores import reduced
 
-from benchmarks.cheats import Parts, deal, judged, refusals
+from benchmarks.cheats import Parts, judged, refusals
 from benchmarks.image_cheats import CHEATS
 from data_contracts import Contract
 from data_contracts.odcs import find, load
 from tasks.parquet import read_table
 from tasks.references import Score, Verdict
 
-ROWS = 3_000  # 300 of them held out, of 8 x 8 pixels
+SIZES = {"train": 700, "fresh": 700, "holdout": 300}  # of 8 x 8 pixels
+TRIED = {name: cheat for name, cheat in CHEATS.items() if name != "train, moved by a pixel"}  # of 8, that is far
 
 Judged = tuple[dict[str, Score], Verdict]
 
@@ -27,15 +29,17 @@ def contract() -> Contract:
 
 @pytest.fixture(scope="module")
 def parts() -> Parts:
-    return deal(reduced(read_table(Path("datasets/fashion_mnist.parquet")).slice(0, ROWS)), seed=2)
+    rows = reduced(read_table(Path("datasets/fashion_mnist.parquet")).slice(0, sum(SIZES.values())))
+    starts = dict(zip(SIZES, np.cumsum([0, *SIZES.values()]), strict=False))
+    return Parts(**{name: rows.slice(starts[name], size) for name, size in SIZES.items()})
 
 
 @pytest.fixture(scope="module")
 def verdicts(parts: Parts, contract: Contract) -> dict[str, Judged]:
-    return {name: judged(cheat, parts, contract, seed=2) for name, cheat in CHEATS.items()}
+    return {name: judged(cheat, parts, contract, seed=2) for name, cheat in TRIED.items()}
 
 
-@pytest.mark.parametrize("name", [name for name, cheat in CHEATS.items() if cheat.refused_by])
+@pytest.mark.parametrize("name", [name for name, cheat in TRIED.items() if cheat.refused_by])
 def test_each_cheat_is_refused_by_the_thresholds_that_are_there_for_it(verdicts: dict[str, Judged], name: str) -> None:
     assert set(CHEATS[name].refused_by) <= set(refusals(verdicts[name][1]))
 
