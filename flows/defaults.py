@@ -72,7 +72,7 @@ IMAGES = (
     *(each for each in DEFAULTS if each.score not in _OF_TABLES_ALONE),
     Threshold(
         "frechet_distance",
-        "images blurred over a pixel of 28 are at .4, one image repeated above 1: beyond this they show other things",
+        "images blurred over a pixel of 28 are at .4 or more, one repeated above 1: beyond this they show other things",
         maximum=0.3,
     ),
     Threshold(

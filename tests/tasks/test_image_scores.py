@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from data_contracts import Column, Contract
+from data_contracts import Column, Contract, DataError
 from data_contracts.odcs import find, load
 from flows.defaults import DEFAULTS, IMAGES, defaults
 from flows.gate import judge
@@ -178,6 +178,15 @@ def test_too_few_images_are_no_figure_and_refuse(contract: Contract, parts: dict
     assert all(one.note for one in scores if one.name in missing)
     refused = {each.threshold.score for each in judge(contract, scores).judgements if not each.passed}
     assert {"held_out_rows", "frechet_distance", "membership_auc"} <= refused
+
+
+@pytest.mark.parametrize("lacking", ["image", "label"])
+@pytest.mark.parametrize("part", ["train", "holdout", "synthetic"])
+def test_a_table_without_a_column_is_refused(
+    contract: Contract, parts: dict[str, pa.Table], part: str, lacking: str
+) -> None:
+    with pytest.raises(DataError, match=lacking):
+        measure(contract, **parts | {part: parts[part].drop_columns([lacking])}, seed=0)
 
 
 def test_frames_leave_images_out(contract: Contract, parts: dict[str, pa.Table]) -> None:

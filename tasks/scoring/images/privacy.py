@@ -46,7 +46,7 @@ class Curve:
 def searches(sets: Sets, sight: Sight | None, seed: int) -> dict[str, Searched]:
     """Return how near the synthetic images come to members and others: by features, if they are seen, and pixels."""
     found = {} if sight is None else {"features": framed(sight.reference, sight.holdout, sight.synthetic)}
-    return {name: search(tables, seed) for name, tables in (found | {"pixels": pixel_tables(sets)}).items()}
+    return {name: search(tables, seed) for name, tables in (found | {"pixels": pixel_tables(sets, seed)}).items()}
 
 
 def privacy(searched: dict[str, Searched], sight: Sight | None, rows: dict[str, int], seed: int) -> tuple[Score, ...]:

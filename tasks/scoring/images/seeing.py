@@ -98,9 +98,11 @@ def framed(*points: NDArray[np.float64]) -> Tables:
     return Tables(*(_frame(each) for each in points))
 
 
-def pixel_tables(sets: Sets) -> Tables:
-    """Return the kept images' pixels, 0 to 1, as tables of numbers; large images averaged over squares."""
-    return framed(*(_averaged(images.pixels) for images in sets[:3]))
+def pixel_tables(sets: Sets, seed: int) -> Tables:
+    """Return pixels, 0 to 1, as tables of numbers; of many images, some, and large ones averaged over squares."""
+    rng = generator(seed, "pixels")
+    drawn = [np.sort(rng.permutation(len(images))[:_MOST_SEEN]) for images in sets[:3]]
+    return framed(*(_averaged(images.pixels[rows]) for images, rows in zip(sets[:3], drawn, strict=True)))
 
 
 def _first_half(images: Images) -> NDArray[np.bool_]:

@@ -54,9 +54,7 @@ class Images:
         return self.keys[self.kept]
 
 
-def survey(
-    table: pa.Table, column: Column, labels: NDArray[np.int64] | None, *, seed: int, most: int = _MOST_IMAGES
-) -> Images:
+def survey(table: pa.Table, column: Column, labels: NDArray[np.int64] | None, *, seed: int) -> Images:
     """Look at every image of a table and keep some.
 
     Args:
@@ -64,17 +62,17 @@ def survey(
         column: of images.
         labels: of all rows, by position; None: there are none.
         seed: of what is drawn where there are more images than are kept.
-        most: images that are kept.
 
     Raises:
-        DataError: an image cannot be decoded, or is not of the column's form.
+        DataError: the table lacks the column, or an image cannot be decoded, or is not of the column's form.
     """
+    _require(table, column.name)
     images = table[column.name]
     seen = [_seen(images.slice(start, _BATCH), column) for start in range(0, len(images), _BATCH)]
     keys, hashes = (np.concatenate([each[place] for each in seen]) for place in (0, 1))
     known = np.full(len(keys), -1) if labels is None else labels
     order = np.lexsort((known, keys))
-    most = min(most, max(1, _MOST_BYTES // int(np.prod(column.pixels))))
+    most = min(_MOST_IMAGES, max(1, _MOST_BYTES // int(np.prod(column.pixels))))
     kept = np.sort(generator(seed, "images").permutation(len(order))[:most])
     pixels = pixels_of(images.take(pa.array(order[kept])), column)
     return Images(len(order), keys[order], hashes[order], kept, pixels, known[order[kept]])
@@ -96,13 +94,22 @@ def labels_of(contract: Contract, *tables: pa.Table) -> tuple[tuple[str, ...], l
     return tuple(names), [np.array([codes[value] for value in each], np.int64) for each in values]
 
 
-def _texts(table: pa.Table, name: str) -> list[str | None]:
+def _require(table: pa.Table, name: str) -> None:
+    """Refuse a table without the column of that name.
+
+    Raises:
+        DataError: it has none.
+    """
     if name not in table.column_names:
         raise DataError(
             "tables that are compared have the contract's columns",
             f"one lacks {name}",
             "Compare tables of one contract",
         )
+
+
+def _texts(table: pa.Table, name: str) -> list[str | None]:
+    _require(table, name)
     return [None if value is None else str(value) for value in table[name].to_pylist()]
 
 
