@@ -351,6 +351,20 @@ def test_an_idx_file_that_asks_for_more_than_there_can_be_is_refused(shape, tmp_
     assert [failure.rule for failure in error.value.failures] == ["source.format"]
 
 
+def test_a_list_says_more_than_a_class_and_empty_cells_are_null(tmp_path):
+    for row, image in enumerate(PIXELS):
+        write(tmp_path / "data" / f"{row:03}.png", file_of(picture(image)))
+    lines = [f"{row:03}.png,{NAMES[row]},{row if row % 4 else ''},{row / 4:.2f}" for row in range(ROWS)]
+    (tmp_path / "data" / "metadata.csv").write_text("\n".join(["file_name,label,size,price", *lines]))
+
+    draft = infer(str(tmp_path / "data"))
+    table = pq.read_table(ingest.fn(loads(dump(draft)), run=str(tmp_path)).uri)
+
+    assert [column.kind for column in draft.columns] == ["image", "category", "integer", "number"]
+    assert table["size"].to_pylist() == [row if row % 4 else None for row in range(ROWS)]
+    assert table["price"].to_pylist() == [row / 4 for row in range(ROWS)]
+
+
 def test_images_may_have_nothing_beside_them(tmp_path):
     for row, image in enumerate(PIXELS):
         write(tmp_path / "data" / f"{row:03}.png", file_of(picture(image)))
