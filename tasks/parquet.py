@@ -25,7 +25,8 @@ __all__ = [
 BATCH_ROWS = 100_000
 """Rows of a batch and of a row group: 12 MB of a 15-column table, and as fast to write as larger ones."""
 
-_IMAGE_BYTES = 2**26  # of the images of a batch, as pixels or as files: 85,598 of 28 x 28, 1,365 of 128 x 128 in colour
+_PIXEL_BYTES = 2**26  # of the images of a batch: 85,598 of 28 x 28, 1,365 of 128 x 128 in colour
+_FILE_BYTES = 2**24  # of image files read at a time: what copies and compresses them holds them several times
 _ZSTD_LEVEL = 3  # level 1 saves no time, level 9 costs twice the time for nothing smaller
 
 
@@ -70,7 +71,7 @@ def read_batches(
 def batch_rows(contract: Contract) -> int:
     """Return how many rows of a contract a batch has at most, so that its images' pixels take little memory."""
     image = contract.image
-    return BATCH_ROWS if image is None else max(1, min(BATCH_ROWS, _IMAGE_BYTES // math.prod(image.pixels)))
+    return BATCH_ROWS if image is None else max(1, min(BATCH_ROWS, _PIXEL_BYTES // math.prod(image.pixels)))
 
 
 def _bounded(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
@@ -80,7 +81,7 @@ def _bounded(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
         return BATCH_ROWS
     size: int = sum(file.metadata.row_group(place).total_byte_size for place in range(file.num_row_groups))
     rows: int = file.metadata.num_rows
-    return max(1, _IMAGE_BYTES * rows // max(size, 1))
+    return max(1, _FILE_BYTES * rows // max(size, 1))
 
 
 def read_schema(path: Path) -> tuple[pa.Schema, int]:
