@@ -21,8 +21,8 @@ from data_contracts.arrow import arrow_type
 from data_contracts.contract import IMAGE_FORMATS
 
 __all__ = [
-    "MAXIMUM_BYTES", "RULES", "Form", "UnfitError", "fitted", "form_of", "measured", "packed", "paths", "pixels_of",
-    "png_of", "resized", "struct_of",
+    "MAXIMUM_BYTES", "MAXIMUM_PIXELS", "RULES", "Form", "UnfitError", "fitted", "form_of", "measured", "packed",
+    "paths", "pixels_of", "png_of", "resized", "struct_of",
 ]  # fmt: skip
 
 Pixels = NDArray[np.uint8]

@@ -19,6 +19,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, odcs
+from tasks.parquet import cut_parts
 from tasks.references import Comparison, Reference, Standing, Trained
 from tasks.releases.champion import Champion, champion, compared, require_next_version
 from tasks.releases.layout import MANIFEST, Pointer, locked, next_release, point
@@ -31,6 +32,9 @@ from tasks.storage import atomic, digest_file, storage_errors, write_json, write
 __all__ = ["Release", "publish"]
 
 logger = logging.getLogger(__name__)
+
+PART_BYTES = 400_000_000
+"""Of a part of a release of images: Hugging Face's hub asks for parts of less than 500 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def publish(
             "signature": None if key is None else key.stated(),
         }
         with atomic(folder / version) as staging:
-            _copy(staging, evidence, synthetic=synthetic, trained=trained)
+            _copy(staging, contract, evidence, synthetic=synthetic, trained=trained)
             _describe(staging, contract, manifest, key=key)
         if wins:
             point(folder, Pointer(version, digest_file(folder / version / MANIFEST)))
@@ -113,8 +117,11 @@ def _head(version: str, standing: Standing, *, wins: bool) -> dict[str, Any]:
     }
 
 
-def _copy(staging: Path, evidence: Evidence, *, synthetic: Reference, trained: Trained) -> None:
+def _copy(staging: Path, contract: Contract, evidence: Evidence, *, synthetic: Reference, trained: Trained) -> None:
+    """Lay the data, the page and the model into the release; large data of images in parts, as hubs ask for."""
     files = {"data/part-00000.parquet": Path(synthetic.uri), "report.html": Path(evidence.page)}
+    if contract.image is not None and Path(synthetic.uri).stat().st_size > PART_BYTES:
+        cut_parts(files.pop("data/part-00000.parquet"), staging / "data", part_bytes=PART_BYTES)
     files |= {f"model/{path.name}": path for path in sorted(Path(trained.uri).iterdir())}
     for name, path in files.items():
         (staging / name).parent.mkdir(parents=True, exist_ok=True)

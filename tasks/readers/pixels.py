@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts import DataError, Source
+from tasks.pictures import MAXIMUM_PIXELS
 from tasks.readers.images import tensor_type
 from tasks.readers.locate import File, find_files, open_bytes, reading
 from tasks.readers.problems import check_columns, refused
@@ -114,9 +115,12 @@ def _rows(
     """
     check_columns([image, *(each.name for each in others)], names, shown=True, label=file.label)
     count, height, width, *channels = images.shape
-    kind = tensor_type(height, width, channels[0] if channels else 1)
     size = height * width * (channels[0] if channels else 1)
-    rows = max(1, _BATCH_BYTES // max(size, 1))
+    if not 0 < height * width <= MAXIMUM_PIXELS:
+        fact = f"those of {file.label} have {height:,} x {width:,} pixels"
+        raise refused("source.format", f"images have up to {MAXIMUM_PIXELS:,} pixels", fact, "Check the file")
+    kind = tensor_type(height, width, channels[0] if channels else 1)
+    rows = max(1, _BATCH_BYTES // size)
     with ExitStack() as stack:
         streams = [stack.enter_context(each.open()) for each in (images, *others)]
         for start in range(0, count, rows):

@@ -35,7 +35,7 @@ def written(tmp_path):
 
 
 def test_files_are_read_by_bytes_whatever_rows_are_asked_for(written, monkeypatch):
-    monkeypatch.setattr(parquet, "_IMAGE_BYTES", 20_000)
+    monkeypatch.setattr(parquet, "_FILE_BYTES", 20_000)
 
     batches = list(read_batches(written.uri))
 

@@ -20,6 +20,7 @@ from release_making import Made
 from data_contracts import Column, odcs
 from data_contracts.arrow import arrow_schema
 from data_contracts.random_rows import random_rows
+from tasks import publish
 from tasks.parquet import write_parquet
 from tasks.pictures import pixels_of, struct_of
 from tasks.releases.drift import distances
@@ -53,6 +54,39 @@ def run(tmp_path_factory):
 @pytest.fixture(scope="module")
 def release(run, tmp_path_factory):
     return run.published(tmp_path_factory.mktemp("root"))
+
+
+def test_a_large_release_comes_in_parts_that_are_one_to_every_reader(run, tmp_path, monkeypatch):
+    table = pq.read_table(run.synthetic.uri)
+    grouped = write_parquet(tmp_path / "synthetic.parquet", table.to_batches(max_chunksize=20), schema=table.schema)
+    monkeypatch.setattr(publish, "PART_BYTES", 12_000)
+    many = replace(run, synthetic=grouped)
+    first, second = many.published(tmp_path / "root"), many.published(tmp_path / "root")
+
+    parts = sorted((Path(first.uri) / "data").iterdir())
+    assert [part.name for part in parts] == [f"part-0000{place}.parquet" for place in range(len(parts))]
+    assert len(parts) > 2
+    assert max(part.stat().st_size for part in parts) < 24_000
+    assert pq.read_table(Path(first.uri) / "data").equals(table)
+    assert pq.read_schema(parts[-1]).metadata[b"huggingface"] == features(IMAGES)["huggingface"].encode()
+    assert verify(Path(first.uri)).manifest["rows"] == ROWS
+    assert second.comparison.drift
+    datasets = importlib.import_module("datasets")
+    files = f"{first.uri}/data/*.parquet"
+    rows = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
+    assert (len(rows), rows[ROWS - 1]["image"].size) == (ROWS, (SIDE, SIDE))
+
+
+@pytest.mark.filterwarnings("ignore:ConjunctiveGraph:DeprecationWarning")  # by mlcroissant
+def test_parts_are_read_by_way_of_croissant(run, tmp_path, monkeypatch):
+    table = pq.read_table(run.synthetic.uri)
+    grouped = write_parquet(tmp_path / "synthetic.parquet", table.to_batches(max_chunksize=40), schema=table.schema)
+    monkeypatch.setattr(publish, "PART_BYTES", 12_000)
+    release = replace(run, synthetic=grouped).published(tmp_path / "root")
+
+    dataset = mlcroissant.Dataset(jsonld=Path(release.uri) / "croissant.json")
+
+    assert len(list(dataset.records("rows"))) == ROWS
 
 
 @pytest.mark.parametrize("streaming", [False, True])
