@@ -25,6 +25,7 @@ from tasks.learning.modelfiles import load_model
 from tasks.parquet import BATCH_ROWS, write_parquet
 from tasks.progress import Advance, progress
 from tasks.references import Reference
+from tasks.steps import once
 from tasks.storage import digest_folder
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ _LEAST_DRAWN = 1_000  # at a time: drawing fewer costs the same
 
 
 @task(name="generate", cache_policy=NO_CACHE)  # a failure repeats exactly: no retries; the artefact is the run's
+@once("synthetic/*.parquet")
 def generate(
     contract: Contract, trained: "Trained", *, run: str, rows: int, seed: int = 0, selection: Selection = EVERY
 ) -> Reference:

@@ -22,9 +22,11 @@ from tasks.parquet import write_parquet
 from tasks.progress import progress
 from tasks.readers import read, spelling_of
 from tasks.readers.cells import cast
+from tasks.readers.fingerprint import fingerprint, stamp
 from tasks.readers.locate import format_of
-from tasks.readers.problems import UnreachableError
+from tasks.readers.problems import UnreachableError, refused
 from tasks.references import Reference
+from tasks.steps import once
 
 if TYPE_CHECKING:
     from tasks.readers.spelling import Mask, Spelling
@@ -45,12 +47,18 @@ def _went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN4
     return False
 
 
+def _of_source(contract: Contract, *, run: str, source: str | None = None) -> str | None:  # noqa: ARG001 - as ingest
+    """Return what the source's bytes are known by; None: it is a database."""
+    return fingerprint(_origin(contract, source))
+
+
 @task(
     retries=3,
     retry_delay_seconds=[2, 10, 30],  # a network's hiccup, a restart, a failover
     retry_condition_fn=_went_away_by_itself,
     cache_policy=NO_CACHE,  # the source may have changed under the same name
 )
+@once("source.parquet", basis=_of_source)
 def ingest(contract: Contract, *, run: str, source: str | None = None) -> Reference:
     """Read a contract's source into `<run>/source.parquet`.
 
@@ -104,7 +112,7 @@ def _shown(batches: Iterator[pa.RecordBatch], advance: Any) -> Iterator[pa.Recor
 
 def _batches(contract: Contract, source: Source, tally: "_Tally") -> Iterator[pa.RecordBatch]:
     """Yield the source's rows as the contract's kinds; at the end, refuse the source if anything was counted."""
-    schema, spelling = _nullable(contract), spelling_of(source)
+    schema, spelling, before = _nullable(contract), spelling_of(source), stamp(source)
     structural: list[Failure] = []
     for batch in read(source, names=contract.names, failures=structural):
         arrays = [
@@ -113,6 +121,13 @@ def _batches(contract: Contract, source: Source, tally: "_Tally") -> Iterator[pa
         ]
         tally.rows += batch.num_rows
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    if stamp(source) != before:
+        raise refused(
+            "source.changed",
+            "the source stays as it is while it is read",
+            "a file of it was changed, added or taken away meanwhile",
+            "Run again when whoever writes it is done",
+        )
     if failures := structural + tally.failures():
         raise DataError(
             "the source fits the contract",

@@ -21,12 +21,12 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Contract, odcs
 from tasks.references import Comparison, Reference, Standing, Trained
 from tasks.releases.champion import Champion, champion, compared, require_next_version
-from tasks.releases.layout import MANIFEST, Pointer, locked, next_release, point
+from tasks.releases.layout import MANIFEST, Pointer, next_release, point
 from tasks.releases.manifest import FORMAT, digests, write_manifest
 from tasks.releases.origin import code
 from tasks.releases.signing import Signer, signer
 from tasks.report import Evidence
-from tasks.storage import atomic, digest_file, storage_errors, write_json, write_text
+from tasks.storage import atomic, digest_file, locked, storage_errors, write_json, write_text
 
 __all__ = ["Release", "publish"]
 

@@ -44,7 +44,7 @@ class Plan:
         honesty: of what later weights gain on rows learned from, the least share that holds for rows held in too;
             a gain beyond it is of these rows, not of what they have in common.
         folds: F, where the columns before a column all but name a row; 1: none.
-        folded: times as many passes, where there are folds: with more, what is beside a row left out is learned by heart.
+        folded: times as many passes, where there are folds: more learn by heart what lies beside a row left out.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
         guards: shares of the planned passes after which a membership attack on rows held in is tried.

@@ -12,8 +12,9 @@ from release_making import CONTRACT, made, real_table
 from data_contracts import ContractError, ReleaseError
 from flows.gate import require_champion
 from tasks.releases.drift import distances
-from tasks.releases.layout import locked, next_release, pointed, releases
+from tasks.releases.layout import next_release, pointed, releases
 from tasks.releases.manifest import read_manifest
+from tasks.storage import locked
 from tasks.verify import locate, verify
 
 
