@@ -26,6 +26,7 @@ from data_contracts.odcs import dump, loads
 from tasks.infer import infer
 from tasks.ingest import ingest
 from tasks.pictures import UnfitError, fitted, pixels_of, png_of
+from tasks.readers.fingerprint import fingerprint, stamp
 
 ROWS = 60
 PIXELS = pixels(7, count=ROWS)
@@ -349,6 +350,26 @@ def test_an_idx_file_that_asks_for_more_than_there_can_be_is_refused(shape, tmp_
         ingest.fn(replace(CONTRACT, columns=CONTRACT.columns[:1], target=None), run=str(tmp_path), source=str(path))
 
     assert [failure.rule for failure in error.value.failures] == ["source.format"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("idx", "train-labels-idx1-ubyte"),
+        ("idx, zipped", "train-labels-idx1-ubyte.gz"),
+        ("a list elsewhere", "images/007.png"),
+        ("a folder with a list", "metadata.csv"),
+        ("a folder of classes", "boot/000.png"),
+    ],
+)
+def test_a_source_is_known_by_all_that_is_read_of_it(name, changed, tmp_path):
+    source = Source(location=SOURCES[name](tmp_path / "data"), format="images" if "list else" in name else None)
+    before = fingerprint(source), stamp(source)
+    path = tmp_path / "data" / changed
+    path.write_bytes(path.read_bytes() + b"x")
+
+    assert fingerprint(source) != before[0]
+    assert stamp(source) != before[1]
 
 
 def test_a_list_says_more_than_a_class_and_empty_cells_are_null(tmp_path):
