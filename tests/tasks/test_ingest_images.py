@@ -55,7 +55,7 @@ def listed(folder, *, name="metadata.csv", column="file_name"):
     lines = [f"images/{row:03}.png,{label}" for row, label in enumerate(NAMES)]
     (folder / name).write_text("\n".join([f"{column},label", *lines]) + "\n")
     (folder / "README.md").write_text("What these images are.")
-    return str(folder if name == "metadata.csv" else folder / name)
+    return str(folder / name if name == "names.csv" else folder)
 
 
 def idx(folder, *, zipped=False, location=""):
@@ -114,6 +114,7 @@ SOURCES = {
     "a glob": lambda folder: f"{classes(folder)}/*/*.png",
     "another filesystem": remote,
     "a folder with a list": listed,
+    "a folder with labels": lambda folder: listed(folder, name="labels.csv"),
     "a list elsewhere": lambda folder: listed(folder, name="names.csv", column="image"),
     "idx": idx,
     "idx, zipped": lambda folder: idx(folder, zipped=True),
