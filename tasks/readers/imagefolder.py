@@ -1,6 +1,6 @@
 """A folder of images: a class for each sub-folder, or a CSV file that says what there is to know of each image.
 
-The CSV is `metadata.csv` in the folder, as Hugging Face's `imagefolder` has it, or `labels.csv`, or the location itself.
+The CSV is `metadata.csv` in the folder, as Hugging Face's `imagefolder` has it, `labels.csv`, or the location itself.
 Its column `file_name`, or the one named like the contract's images, holds paths below its folder; its others are the
 contract's.
 """
