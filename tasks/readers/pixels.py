@@ -25,7 +25,7 @@ from tasks.readers.problems import check_columns, refused
 
 __all__ = ["labels_beside", "read_idx", "read_npz"]
 
-_BATCH_BYTES = 2**24  # of pixels held at once
+_BATCH_BYTES = 2**22  # of pixels held at once: encoded, and as Python objects, they are held several times
 _UBYTE = 8  # IDX's word for uint8
 _IDX_DTYPES = {_UBYTE: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GREY, _COLOUR = 3, 4  # axes of an array of images
