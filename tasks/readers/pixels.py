@@ -23,9 +23,9 @@ from tasks.readers.images import tensor_type
 from tasks.readers.locate import File, find_files, open_bytes, reading
 from tasks.readers.problems import check_columns, refused
 
-__all__ = ["read_idx", "read_npz"]
+__all__ = ["labels_beside", "read_idx", "read_npz"]
 
-_BATCH_BYTES = 2**24  # of pixels held at once
+_BATCH_BYTES = 2**22  # of pixels held at once: encoded, and as Python objects, they are held several times
 _UBYTE = 8  # IDX's word for uint8
 _IDX_DTYPES = {_UBYTE: "u1", 9: "i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _GREY, _COLOUR = 3, 4  # axes of an array of images
@@ -70,8 +70,8 @@ def read_idx(source: Source, *, names: Sequence[str] | None, image: str) -> Iter
     if not images:
         raise _no_images("IDX")
     for file in images:
-        label, beside = _label(names, image), _beside(file, arrays, source)
-        others = [] if label is None or beside is None else [replace(beside, name=label)]
+        label = _label(names, image)
+        others = [] if label is None else [replace(_idx(beside), name=label) for beside in labels_beside(file)]
         yield from _rows(arrays[file.path], others, names=names, image=image, file=file)
 
 
@@ -170,17 +170,12 @@ def _idx(file: File) -> _Array:
     return _Array("label", np.dtype(_IDX_DTYPES[head[2]]), shape, opened)
 
 
-def _beside(file: File, arrays: dict[str, _Array], source: Source) -> _Array | None:
-    """Return the labels of a file of images: those named like it, among the source's files or beside it."""
+def labels_beside(file: File) -> list[File]:
+    """Return the file of labels that goes with one of images by its name, where there is one."""
     path = PurePosixPath(file.path)
     named = str(path.with_name(re.sub("images", "labels", re.sub("idx[34]", "idx1", path.name))))
-    if named == file.path:
-        return None
-    either = (named, named.removesuffix(".gz"), f"{named}.gz")
-    labels = next((arrays[path] for path in either if path in arrays), None)
-    if labels is None and file.path.rstrip("/").endswith(source.location.rpartition("/")[2]):
-        labels = next((_idx(found) for path in either for found in _there(path, file)), None)
-    return labels
+    either = () if named == file.path else (named, named.removesuffix(".gz"), f"{named}.gz")
+    return [found for each in dict.fromkeys(either) for found in _there(each, file)][:1]
 
 
 def _there(path: str, beside: File) -> list[File]:

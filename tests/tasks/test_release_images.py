@@ -61,7 +61,8 @@ def test_a_large_release_comes_in_parts_that_are_one_to_every_reader(run, tmp_pa
     grouped = write_parquet(tmp_path / "synthetic.parquet", table.to_batches(max_chunksize=20), schema=table.schema)
     monkeypatch.setattr(publish, "PART_BYTES", 12_000)
     many = replace(run, synthetic=grouped)
-    first, second = many.published(tmp_path / "root"), many.published(tmp_path / "root")
+    first, again = (many.published(tmp_path / "root", seed=0) for _ in range(2))
+    second = many.published(tmp_path / "root", shapes=0.98)
 
     parts = sorted((Path(first.uri) / "data").iterdir())
     assert [part.name for part in parts] == [f"part-0000{place}.parquet" for place in range(len(parts))]
@@ -70,6 +71,7 @@ def test_a_large_release_comes_in_parts_that_are_one_to_every_reader(run, tmp_pa
     assert pq.read_table(Path(first.uri) / "data").equals(table)
     assert pq.read_schema(parts[-1]).metadata[b"huggingface"] == features(IMAGES)["huggingface"].encode()
     assert verify(Path(first.uri)).manifest["rows"] == ROWS
+    assert (again.version, second.version) == (first.version, "1.0.0-2")
     assert second.comparison.drift
     datasets = importlib.import_module("datasets")
     files = f"{first.uri}/data/*.parquet"
