@@ -26,6 +26,7 @@ from tasks.readers.fingerprint import fingerprint, stamp
 from tasks.readers.locate import format_of
 from tasks.readers.problems import UnreachableError, refused
 from tasks.references import Reference
+from tasks.secrets import reveal
 from tasks.steps import once
 
 if TYPE_CHECKING:
@@ -86,6 +87,12 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
 
 
 def _origin(contract: Contract, location: str | None) -> Source:
+    """Return where the source is, with the secrets that its location names."""
+    source = _stated(contract, location)
+    return replace(source, location=reveal(source.location))
+
+
+def _stated(contract: Contract, location: str | None) -> Source:
     if contract.source is None and location is None:
         raise ContractError(
             "the source is known", "neither the contract nor the caller states one", "Give --source, or a contract's"
