@@ -20,6 +20,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, ReleaseError, odcs
+from tasks.parquet import cut_parts
 from tasks.references import Comparison, Reference, Standing, Trained
 from tasks.releases.champion import Champion, champion, compared, require_next_version
 from tasks.releases.layout import MANIFEST, Pointer, next_release, point, pointed, releases
@@ -32,6 +33,9 @@ from tasks.storage import atomic, digest_file, locked, storage_errors, write_jso
 __all__ = ["Release", "publish"]
 
 logger = logging.getLogger(__name__)
+
+PART_BYTES = 400_000_000
+"""Of a part of a release of images: Hugging Face's hub asks for parts of less than 500 MB."""
 
 _CONTRACT = "contract.yaml"
 
@@ -91,7 +95,7 @@ def publish(
             "signature": None if key is None else key.stated(),
         }
         with atomic(folder / version) as staging:
-            _copy(staging, evidence, synthetic=synthetic, trained=trained)
+            _copy(staging, contract, evidence, synthetic=synthetic, trained=trained)
             _describe(staging, contract, manifest, key=key)
         if wins:
             point(folder, Pointer(version, digest_file(folder / version / MANIFEST)))
@@ -117,7 +121,7 @@ def _published(
         stated = (folder / version / _CONTRACT).read_text(encoding="utf-8")
     except (ReleaseError, OSError):
         return None
-    content = {name: digest_file(path) for name, path in _content(synthetic, trained).items()}
+    content = {name: digest_file(path) for name, path in _content(contract, synthetic, trained).items()}
     now = [content, parameters, _facts(evidence)["scores"], odcs.dump(replace(contract, source=None))]
     files = {name: manifest["files"].get(name, {}).get("sha256") for name in content}
     if [files, manifest["parameters"], manifest["scores"], stated] != now:
@@ -134,10 +138,23 @@ def _facts(evidence: Evidence) -> dict[str, Any]:
     return dict(json.loads(Path(evidence.facts).read_text(encoding="utf-8")))
 
 
-def _content(synthetic: Reference, trained: Trained) -> dict[str, Path]:
+def _content(contract: Contract, synthetic: Reference, trained: Trained) -> dict[str, Path]:
     """Return what a release is made of, by its name there."""
     model = {f"model/{path.name}": path for path in sorted(Path(trained.uri).iterdir())}
-    return {"data/part-00000.parquet": Path(synthetic.uri), **model}
+    return {**_data(contract, synthetic), **model}
+
+
+def _data(contract: Contract, synthetic: Reference) -> dict[str, Path]:
+    """Return the files of data; those of many images are cut into parts, in a folder of the run."""
+    whole = Path(synthetic.uri)
+    if contract.image is None or whole.stat().st_size <= PART_BYTES:
+        return {"data/part-00000.parquet": whole}
+    folder = whole.parent / f"parts-{synthetic.digest[:16]}"
+    if not folder.is_dir():
+        with atomic(folder) as partial:
+            partial.mkdir()
+            cut_parts(whole, partial, part_bytes=PART_BYTES)
+    return {f"data/{part.name}": part for part in sorted(folder.iterdir())}
 
 
 def _current(standing: Standing, contract: Contract, now: Champion | None) -> Standing:
@@ -161,8 +178,8 @@ def _head(version: str, standing: Standing, *, wins: bool) -> dict[str, Any]:
     }
 
 
-def _copy(staging: Path, evidence: Evidence, *, synthetic: Reference, trained: Trained) -> None:
-    for name, path in {**_content(synthetic, trained), "report.html": Path(evidence.page)}.items():
+def _copy(staging: Path, contract: Contract, evidence: Evidence, *, synthetic: Reference, trained: Trained) -> None:
+    for name, path in {**_content(contract, synthetic, trained), "report.html": Path(evidence.page)}.items():
         (staging / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, staging / name)
 

@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from data_contracts import Source
 from tasks.readers.locate import File, find_files, format_of, reading
+from tasks.readers.pixels import labels_beside
 from tasks.storage import digest_file
 
 __all__ = ["fingerprint", "stamp"]
@@ -22,7 +24,7 @@ def fingerprint(source: Source) -> str | None:
     if format_of(source) == "sql":
         return None
     with reading("the source"):
-        told = [f"{file.path}\n{_digest(file)}\n" for file in find_files(source)]
+        told = [f"{file.path}\n{_digest(file)}\n" for file in _files(source)]
     return hashlib.sha256("".join(told).encode()).hexdigest()
 
 
@@ -31,7 +33,17 @@ def stamp(source: Source) -> tuple[str, ...]:
     if format_of(source) == "sql":
         return ()
     with reading("the source"):
-        return tuple(f"{file.path} {_mark(file)}" for file in find_files(source))
+        return tuple(f"{file.path} {_mark(file)}" for file in _files(source))
+
+
+def _files(source: Source) -> list[File]:
+    """Return the files that are read: the location's, labels beside IDX, and what a list of images may name."""
+    files, form = find_files(source), format_of(source)
+    if form == "idx":
+        files += [beside for file in files for beside in labels_beside(file)]
+    if form == "images" and source.location.endswith(".csv"):
+        files += find_files(replace(source, location=source.location.rpartition("/")[0] or "."))
+    return sorted({file.path: file for file in files}.values(), key=lambda file: file.path)
 
 
 def _digest(file: File) -> str:
