@@ -10,8 +10,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 
 .PHONY: run test check lint types clean
 
-run: $(READY)                ## a real table in, a published synthetic release out
-	$(BIN)/likeness run adult
+run: $(READY)                ## a real table in, a published synthetic release out; real images with IMAGES=1
+	$(BIN)/likeness run $(if $(IMAGES),fashion_mnist,adult)
 
 test: $(READY)               ## the tests, without the slow ones
 	$(BIN)/python -m pytest

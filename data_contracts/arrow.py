@@ -10,15 +10,24 @@ __all__ = ["arrow_schema", "arrow_type", "empty_table"]
 
 
 def arrow_schema(contract: Contract) -> pa.Schema:
-    """Return the schema of a table under the contract: columns in order, nullable where not required."""
-    return pa.schema([pa.field(column.name, arrow_type(column), not column.required) for column in contract.columns])
+    """Return the schema of a table under the contract: columns in order, nullable where not required.
+
+    An image is nullable by its type, though never null: `datasets` takes only such a field for an image.
+    """
+    return pa.schema(
+        [
+            pa.field(column.name, arrow_type(column), column.kind == "image" or not column.required)
+            for column in contract.columns
+        ]
+    )
 
 
 def arrow_type(column: Column) -> pa.DataType:
     """Return the type of one column.
 
     Categories are dictionaries, so that a value is stored once; with integer storage they are plain 64-bit integers.
-    Whole seconds are held as milliseconds: Parquet has no coarser unit.
+    Whole seconds are held as milliseconds: Parquet has no coarser unit.  An image is the bytes of a PNG file and a
+    path, as the `Image` feature of Hugging Face's `datasets` has it.
     """
     if column.kind in ("category", "id") and column.storage == "integer":
         return pa.int64()
@@ -41,4 +50,5 @@ def _types() -> dict[str, pa.DataType]:
         "category": pa.dictionary(pa.int32(), pa.string()),
         "date": pa.date32(),
         "id": pa.string(),
+        "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),
     }

@@ -17,7 +17,8 @@ __all__ = ["Change", "Level", "changes", "ordered", "require_version"]
 Level = Literal["major", "minor", "patch"]
 
 _LEVELS: tuple[Level, ...] = get_args(Level)
-_TYPE = ("kind", "storage", "unit", "timezone", "format")
+_TYPE = ("kind", "storage", "unit", "timezone", "height", "width", "channels")
+_READ = ("format", "formats", "resize")  # how the source is read
 _WORDS = ("description", "sensitivity")
 _MADE = ("gate", "model", "target", "holdout", "minimum_rows")
 
@@ -111,20 +112,25 @@ def _columns(old: Contract, new: Contract) -> Iterator[Change]:
 
 
 def _column(old: Column, new: Column) -> Iterator[Change]:
-    """Yield what changed of a column that both have."""
-    for name in _TYPE:
-        if getattr(old, name) != getattr(new, name):
-            yield Change("major" if name != "format" else "patch", f"{old.name}.{name}", "changed")
+    """Yield what changed of a column that both have; bounds of two types cannot be compared, and need not be."""
+    typed = [name for name in _TYPE if getattr(old, name) != getattr(new, name)]
+    yield from (Change("major", f"{old.name}.{name}", "changed") for name in typed)
     for name in ("required", "unique", "primary_key"):
         yield from _promise(f"{old.name}.{name}", kept=getattr(old, name), keeps=getattr(new, name))
+    if not typed:
+        yield from _bounds(old, new)
+    for name in (*_READ, *_WORDS):
+        if getattr(old, name) != getattr(new, name):
+            yield Change("patch", f"{old.name}.{name}", "changed")
+
+
+def _bounds(old: Column, new: Column) -> Iterator[Change]:
+    """Yield what became of the bounds of a column whose type is the same."""
     yield from _bound(f"{old.name}.minimum", old.minimum, new.minimum, lambda one, two: two > one)
     yield from _bound(f"{old.name}.maximum", old.maximum, new.maximum, lambda one, two: two < one)
     yield from _bound(f"{old.name}.decimals", old.decimals, new.decimals, lambda one, two: two < one)
     yield from _bound(f"{old.name}.pattern", old.pattern, new.pattern, lambda _one, _two: False)
     yield from _bound(f"{old.name}.values", old.values, new.values, lambda one, two: set(two) < set(one))
-    for name in _WORDS:
-        if getattr(old, name) != getattr(new, name):
-            yield Change("patch", f"{old.name}.{name}", "changed")
 
 
 def _promise(what: str, *, kept: bool, keeps: bool) -> Iterator[Change]:

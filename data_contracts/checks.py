@@ -21,12 +21,13 @@ from typing import Any, Literal
 from data_contracts.arrow import arrow_type
 from data_contracts.contract import Column, Comparison, Contract, Rule
 from data_contracts.expressions import anchored
+from data_contracts.images import asked_of_images
 
-__all__ = ["DECIMALS_TOLD", "Check", "Expectation", "Subject", "checks", "expectations"]
+__all__ = ["DECIMALS_TOLD", "Check", "Expectation", "Subject", "checks", "expectations", "image_expectations"]
 
 Subject = Literal[
     "columns", "rows", "type", "precision", "required", "unique", "range", "values", "pattern", "primary_key",
-    "comparison", "combination",
+    "comparison", "combination", "image",
 ]  # fmt: skip
 """What a check is about."""
 
@@ -97,15 +98,37 @@ def checks(contract: Contract) -> tuple[Check, ...]:
 
 
 def expectations(contract: Contract) -> tuple[Expectation, ...]:
-    """Return the checks that rows are evaluated against; types are held by the Arrow schema already."""
-    return tuple(_expectation(check) for check in checks(contract) if check.subject != "type")
+    """Return the checks that rows are evaluated against; types are held by the Arrow schema already.
+
+    Those of images are not among them: they are judged on a table of measures, by `image_expectations`.
+    """
+    return tuple(_expectation(check) for check in checks(contract) if check.subject not in ("type", "image"))
+
+
+def image_expectations(column: Column) -> tuple[Expectation, ...]:
+    """Return the checks of a column of images, on the columns of the table of measures (`data_contracts.images`)."""
+    found = []
+    for rule, asked in asked_of_images(column).items():
+        measure = "format" if rule == "required" else rule
+        arguments = {word: value for word, value in asked.items() if word != "blank"}
+        found.append(
+            Expectation(f"{column.name}.{rule}", (measure,), _measured(rule), {"column": measure, **arguments})
+        )
+    return tuple(found)
+
+
+def _measured(rule: str) -> str:
+    """Return the type of expectation for a rule of images."""
+    if rule == "required":
+        return _ONE_COLUMN["required"]
+    return _ONE_COLUMN["values" if rule in ("format", "mode") else "range"]
 
 
 def _of_column(column: Column, key: tuple[str, ...]) -> Iterator[Check]:
     """Yield the checks of one column; that a whole key is unique is said once, by `table.primary_key`."""
     asked: dict[Subject, dict[str, Any] | None] = {
         "type": {"type": str(arrow_type(column))},
-        "required": {} if column.required else None,
+        "required": {} if column.required and column.kind != "image" else None,
         "unique": {} if column.unique and key != (column.name,) else None,
         "precision": None if column.decimals is None else {"decimals": column.decimals},
         "range": {"minimum": column.minimum, "maximum": column.maximum} if _bounded(column) else None,
@@ -115,6 +138,8 @@ def _of_column(column: Column, key: tuple[str, ...]) -> Iterator[Check]:
     for subject, arguments in asked.items():
         if arguments is not None:
             yield Check(f"{column.name}.{subject}", subject, (column.name,), arguments)
+    for rule, arguments in asked_of_images(column).items() if column.kind == "image" else ():
+        yield Check(f"{column.name}.{rule}", "image", (column.name,), arguments)
 
 
 def _bounded(column: Column) -> bool:

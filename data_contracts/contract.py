@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Literal, get_args
 
 __all__ = [
+    "IMAGE_FORMATS",
     "KINDS",
     "Bound",
     "Column",
@@ -26,13 +27,16 @@ __all__ = [
     "Threshold",
 ]
 
-Kind = Literal["integer", "number", "boolean", "category", "date", "timestamp", "id"]
-"""The kinds of column.  `text` and `image` come as two more words here, and a file each in `models.encoding`."""
+Kind = Literal["integer", "number", "boolean", "category", "date", "timestamp", "id", "image"]
+"""The kinds of column.  `text` comes as one more word here, and a file in `models.encoding`."""
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 ModelName = Literal["gmm", "vae", "gan", "autoregressive", "trees", "auto"]
 """The models' names; `models.MODELS` has a class for each."""
+
+IMAGE_FORMATS = ("png", "jpeg", "pgm")
+"""What the files of a source's images may be: `pgm` is the whole family of portable anymaps of 8 bits."""
 
 Bound = int | float | date | datetime
 Operator = Literal["<", "<=", ">", ">=", "==", "!="]
@@ -59,6 +63,11 @@ class Column:
         timezone: IANA name of the zone of a timestamp; None: local time without a zone.
         storage: how a category or id is held: as text or as 64-bit integers.
         sensitivity: ODCS `classification`: public, internal, confidential, restricted, ...
+        height: of an image, in pixels; of 8 bits (uint8) for each channel.
+        width: of an image, in pixels.
+        channels: of an image: 1 for grey, 3 for red, green and blue.
+        formats: in which the source's images may be written; None: in any of `IMAGE_FORMATS`.
+        resize: the source's images of another size are resized; False: they break the contract.
     """
 
     name: str
@@ -77,6 +86,22 @@ class Column:
     timezone: str | None = None
     storage: Literal["string", "integer"] = "string"
     sensitivity: str | None = None
+    height: int | None = None
+    width: int | None = None
+    channels: int | None = None
+    formats: tuple[str, ...] | None = None
+    resize: bool = False
+
+    @property
+    def pixels(self) -> tuple[int, int, int]:
+        """Return (height, width, channels) of an image.
+
+        Raises:
+            TypeError: the column is no image.
+        """
+        if self.height is None or self.width is None or self.channels is None:
+            raise TypeError(self.kind)
+        return self.height, self.width, self.channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +161,11 @@ class Source:
         unknown: the marks that stand for "not known" in a text file or a text column, besides the empty cell.
         table: of a database.
         query: of a database, instead of a table.
+        leave_out: the share of images, 0 to 1, that may not fit the contract and are left out; 0: one refuses them all.
     """
 
     location: str
-    format: Literal["csv", "tsv", "parquet", "jsonl", "sql"] | None = None
+    format: Literal["csv", "tsv", "parquet", "jsonl", "sql", "images", "idx", "npz"] | None = None
     header: bool = True
     separator: str = ","
     decimal: str = "."
@@ -147,6 +173,7 @@ class Source:
     unknown: tuple[str, ...] = ()
     table: str | None = None
     query: str | None = None
+    leave_out: float = 0.0
 
     @property
     def shown(self) -> str:
@@ -208,6 +235,11 @@ class Contract:
     def names(self) -> tuple[str, ...]:
         """Return the columns' names, in order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def image(self) -> Column | None:
+        """Return the column of images; None: the contract is of a table alone."""
+        return next((column for column in self.columns if column.kind == "image"), None)
 
     @property
     def primary_key(self) -> tuple[str, ...]:

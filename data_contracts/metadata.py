@@ -21,9 +21,10 @@ def sdmetrics_metadata(contract: Contract) -> dict[str, Any]:
     """Return the metadata of the contract's one table, under the contract's name for it.
 
     An identifier is no statistic, so that columns of kind `id` are left out of every score; a key is named only
-    where one identifier is the whole key, which is the one form that SDMetrics checks.
+    where one identifier is the whole key, which is the one form that SDMetrics checks.  Images are not of its world.
     """
-    table: dict[str, Any] = {"columns": {column.name: _column(column) for column in contract.columns}}
+    columns = {column.name: _column(column) for column in contract.columns if column.kind != "image"}
+    table: dict[str, Any] = {"columns": columns}
     key = contract.primary_key
     if len(key) == 1 and contract[key[0]].kind == "id":
         table["primary_key"] = key[0]

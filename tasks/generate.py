@@ -22,9 +22,11 @@ from data_contracts import Contract, ModelError
 from data_contracts.arrow import arrow_schema
 from data_contracts.conditions import EVERY, Condition, Selection
 from tasks.learning.modelfiles import load_model
-from tasks.parquet import BATCH_ROWS, write_parquet
+from tasks.learning.rawimages import from_raw
+from tasks.parquet import batch_rows, write_parquet
 from tasks.progress import Advance, progress
 from tasks.references import Reference
+from tasks.releases.huggingface import features
 from tasks.storage import digest_folder
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ logger = logging.getLogger(__name__)
 _TRIES = 100  # rows drawn for each that is kept, at most: where fewer than 1 % keep the rules, the model missed them
 _RARE_TRIES = 10_000  # the same for conditions that a model cannot be led to: one row of 10,000 points to few people
 _BEGIN = 10  # rows: as if so many had been kept before, so that the first draws decide nothing
-_LEAST_DRAWN = 1_000  # at a time: drawing fewer costs the same
+_LEAST_DRAWN = 1_000  # at a time: drawing fewer costs the same, but for images
 
 
 @task(name="generate", cache_policy=NO_CACHE)  # a failure repeats exactly: no retries; the artefact is the run's
@@ -73,9 +75,8 @@ def generate(
     path = Path(run) / "synthetic" / "part-00000.parquet"
     with one_thread(), progress("generating", total=rows) as advance:
         kept = _selected(model, acceptance, selection, rows=rows, generator=generator)
-        return write_parquet(
-            path, _decoded(kept, acceptance, schema, generator=generator, advance=advance), schema=schema
-        )
+        batches = _decoded(kept, acceptance, schema, generator=generator, advance=advance)
+        return write_parquet(path, batches, schema=schema, metadata=features(contract))
 
 
 def _selected(
@@ -94,7 +95,8 @@ def _selected(
         part for (where, _), count in asked for part in _kept(model, acceptance, where, rows=count, generator=generator)
     ]
     mixed = Encoded.join(strata)[torch.randperm(rows, generator=generator)]
-    yield from (mixed[low : low + BATCH_ROWS] for low in range(0, rows, BATCH_ROWS))
+    most = batch_rows(acceptance.contract)
+    yield from (mixed[low : low + most] for low in range(0, rows, most))
 
 
 def _kept(
@@ -111,11 +113,13 @@ def _kept(
         ModelError: too few of the rows that were drawn do.
     """
     sample, least, tries = _drawing(model, acceptance.encoder, where)
+    most, image = batch_rows(acceptance.contract), acceptance.contract.image
+    least = least if image is None else 1
     missing, drawn = rows, 0
     while missing:
         kept = rows - missing
         wanted = math.ceil(missing * max(1, drawn) / max(1, kept))
-        count = min(BATCH_ROWS, max(wanted, least), max(rows, tries * (kept + _BEGIN)) - drawn)
+        count = min(most, max(wanted, least), max(rows, tries * (kept + _BEGIN)) - drawn)
         if count <= 0:
             raise ModelError(
                 f"of {drawn:,} rows that were drawn, {rows:,} keep the contract's rules and meet the conditions",
@@ -156,9 +160,11 @@ def _decoded(
     advance: Advance,
 ) -> Iterator[pa.RecordBatch]:
     """Yield encoded rows as record batches of the contract's schema."""
-    first_row = 0
+    first_row, image = 0, acceptance.contract.image
     for part in _ahead(parts):
         arrays = acceptance.encoder.decode(part, generator=generator, first_row=first_row)
+        if image is not None:
+            arrays[image.name] = from_raw(arrays[image.name], image, first_row=first_row)
         yield pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)
         first_row += len(part)
         advance(len(part), "")

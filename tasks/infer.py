@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 
-from data_contracts import Contract, DataError, Failure, LikenessError, Source, Threshold
+from data_contracts import Column, Contract, DataError, Failure, LikenessError, Source, Threshold
 from tasks.inference.draft import draft_columns
+from tasks.inference.images import ImageProfile, as_classes, holds_images
 from tasks.inference.profile import MARKS, Profile
 from tasks.inference.sniff import ENCODINGS, sniff
 from tasks.progress import progress
@@ -23,6 +25,8 @@ from tasks.readers import read, spelling_of
 from tasks.readers.locate import find_files, format_of
 
 __all__ = ["infer"]
+
+AnyProfile = Profile | ImageProfile
 
 
 def infer(location: str, *, name: str | None = None, table: str | None = None, query: str | None = None) -> Contract:
@@ -43,18 +47,29 @@ def infer(location: str, *, name: str | None = None, table: str | None = None, q
     except LikenessError as error:
         error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
         raise
-    marks = _adopted(profiles)
+    tables = [profile for profile in profiles if isinstance(profile, Profile)]
+    images = [profile for profile in profiles if isinstance(profile, ImageProfile)]
+    marks = _adopted(tables)
     name = name or table or _stem(location)
-    rows = max((profile.rows for profile in profiles), default=0)
+    drafted = dict(zip((each.name for each in tables), draft_columns(tables, marks), strict=True))
+    if images:
+        drafted = {each.name: as_classes(drafted[each.name], each) for each in tables}
+        drafted |= {each.name: each.column() for each in images}
     return Contract(
         id=_slug(name),
         version="0.1.0",
         name=name,
-        purpose=_purpose(rows),
+        purpose=_purpose(max((profile.rows for profile in profiles), default=0)),
         source=replace(source, location=_without_password(source.location), unknown=marks),
-        columns=draft_columns(profiles, marks),
-        gate=_gate(),
+        columns=tuple(drafted[profile.name] for profile in profiles),
+        **_of_images(list(drafted.values())) if images else {"gate": _gate()},
     )
+
+
+def _of_images(columns: Sequence[Column]) -> dict[str, Any]:
+    """Return what a contract of images says beside its columns: its model, and the one class as the target."""
+    classes = [column.name for column in columns if column.kind == "category"]
+    return {"model": "flow_matching", "target": classes[0] if len(classes) == 1 else None}
 
 
 def _absolute(location: str) -> str:
@@ -82,7 +97,7 @@ def _purpose(rows: int) -> str:
     )
 
 
-def _profiled(source: Source) -> tuple[Source, list[Profile]]:
+def _profiled(source: Source) -> tuple[Source, list[AnyProfile]]:
     """Return the source as it turned out to be written, and its columns' profiles."""
     if source.format not in ("csv", "tsv"):
         return source, _profiles(source)
@@ -97,18 +112,24 @@ def _profiled(source: Source) -> tuple[Source, list[Profile]]:
     raise AssertionError
 
 
-def _profiles(source: Source) -> list[Profile]:
-    profiles: dict[str, Profile] = {}
+def _profiles(source: Source) -> list[AnyProfile]:
+    profiles: dict[str, AnyProfile] = {}
     failures: list[Failure] = []
     spelling, parse = spelling_of(source), source.format in ("csv", "tsv")
     with progress("reading source") as advance:
         for batch in read(source, names=None, failures=failures):
             for name, cells in zip(batch.schema.names, batch.columns, strict=True):
-                _readable(name, cells.type)
-                profiles.setdefault(name, Profile(name, spelling, parse)).add(cells)
+                if name not in profiles:
+                    images = holds_images(cells)
+                    profiles[name] = ImageProfile(name) if images else Profile(name, spelling, parse)
+                if isinstance(profiles[name], Profile):
+                    _readable(name, cells.type)
+                profiles[name].add(cells)
             advance(batch.num_rows, "")
     if not profiles:
         failures.append(Failure("table.rows", (), 0, 0, "no rows"))
+    if sum(isinstance(each, ImageProfile) for each in profiles.values()) > 1:
+        failures.append(Failure("table.columns", (), 0, 0, "more than one of images"))
     if failures:
         sentence = "the source can be read whole"
         raise DataError(sentence, "rules are broken", "Correct it, or state how it is written in a contract", failures)

@@ -1,8 +1,9 @@
 """Reads the real table from wherever the contract says.
 
-Writes: `<run>/source.parquet`, with the contract's Arrow schema.
+Writes: `<run>/source.parquet`, with the contract's Arrow schema; `<run>/left-out.json`, where images do not fit.
 Fails when: the source cannot be read, or a cell is not of its column's kind or finer than the column holds;
-all such rules are counted over the whole source and told in one error.
+all such rules are counted over the whole source and told in one error; or more images do not fit than the contract
+leaves out.
 Safe to repeat because: the file appears when it is complete and right, and the same source gives the same bytes.
 """
 
@@ -22,9 +23,11 @@ from tasks.parquet import write_parquet
 from tasks.progress import progress
 from tasks.readers import read, spelling_of
 from tasks.readers.cells import cast
+from tasks.readers.images import Images
 from tasks.readers.locate import format_of
 from tasks.readers.problems import UnreachableError
 from tasks.references import Reference
+from tasks.storage import write_json
 
 if TYPE_CHECKING:
     from tasks.readers.spelling import Mask, Spelling
@@ -65,10 +68,12 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
         ReleaseError: the run's folder cannot be written.
     """
     origin = _origin(contract, source)
+    if contract.image is not None and format_of(origin) in ("csv", "tsv"):
+        origin = replace(origin, format="images")  # a list of them
     path = Path(run) / "source.parquet"
     try:
         with progress("reading source") as advance:
-            batches = _batches(contract, origin, _Tally(contract))
+            batches = _batches(contract, origin, _Tally(contract), notes=path.with_name("left-out.json"))
             reference = write_parquet(path, _shown(batches, advance), schema=_nullable(contract))
     except LikenessError as error:
         error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
@@ -102,24 +107,45 @@ def _shown(batches: Iterator[pa.RecordBatch], advance: Any) -> Iterator[pa.Recor
         advance(batch.num_rows, "")
 
 
-def _batches(contract: Contract, source: Source, tally: "_Tally") -> Iterator[pa.RecordBatch]:
-    """Yield the source's rows as the contract's kinds; at the end, refuse the source if anything was counted."""
-    schema, spelling = _nullable(contract), spelling_of(source)
+def _batches(contract: Contract, source: Source, tally: "_Tally", *, notes: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the source's rows as the contract's kinds; at the end, refuse the source if anything was counted.
+
+    Rows whose image does not fit are left out; `notes` is where their files are listed.
+    """
+    schema, spelling, image = _nullable(contract), spelling_of(source), contract.image
+    form = format_of(source) if image is not None else None
     structural: list[Failure] = []
-    for batch in read(source, names=contract.names, failures=structural):
+    for batch in read(source, names=contract.names, failures=structural, image="" if image is None else image.name):
         arrays = [
-            tally.cast(batch.column(column.name), column, spelling).cast(kind)
+            tally.cast(_named(batch.column(column.name), column, form), column, spelling).cast(kind)
             for column, kind in zip(contract.columns, schema.types, strict=True)
         ]
         tally.rows += batch.num_rows
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-    if failures := structural + tally.failures():
+        rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
+        yield rows if image is None else rows.filter(rows.column(image.name).is_valid())
+    if (images := tally.images) is not None and images.left_out:
+        write_json(notes, images.record())
+        logger.warning("%s of %s images do not fit the contract", f"{images.left_out:,}", f"{images.rows:,}")
+    if failures := structural + tally.failures(source.leave_out):
         raise DataError(
             "the source fits the contract",
             f"{len(failures)} rules are broken" if len(failures) > 1 else "a rule is broken",
             "Correct the source, or the contract where it is the one that errs",
             failures,
         )
+
+
+def _named(raw: pa.Array, column: Column, form: str | None) -> pa.Array:
+    """Return labels that IDX and `.npz` give as numbers by their names: they number the contract's values from 0.
+
+    A number beyond stays a number in words: it is none of the values, and validation counts it.
+    """
+    if form not in ("idx", "npz") or column.values is None or column.storage != "string":
+        return raw
+    if not pa.types.is_integer(raw.type):
+        return raw
+    names = dict(enumerate(column.values))
+    return pa.array([None if (n := cell.as_py()) is None else str(names.get(n, n)) for cell in raw], pa.string())
 
 
 @dataclass(slots=True)
@@ -140,9 +166,16 @@ class _Tally:
     contract: Contract
     rows: int = 0
     counts: dict[tuple[str, str], _Count] = field(default_factory=dict)
+    images: Images | None = None
+
+    def __post_init__(self) -> None:
+        """Begin to count images, where there are any."""
+        self.images = None if self.contract.image is None else Images(self.contract.image)
 
     def cast(self, raw: pa.Array, column: Column, spelling: "Spelling") -> pa.Array:
         """Return a column's cells as its kind, those that do not fit as null and counted."""
+        if column.kind == "image" and self.images is not None:
+            return self.images.cast(raw)
         try:
             cells = cast(raw, column, spelling)
         except pa.ArrowException as error:
@@ -156,15 +189,19 @@ class _Tally:
             self.counts.setdefault((column.name, rule), _Count()).add(mask, self.rows)
         return cells.values
 
-    def failures(self) -> list[Failure]:
-        """Return the rules that some rows break, in the order of the columns."""
+    def failures(self, leave_out: float) -> list[Failure]:
+        """Return the rules that some rows break, in the order of the columns; images only beyond what is left out."""
         broken = [
             Failure(f"{name}.{rule}", (name,), count.rows, self.rows, self._detail(name, rule, count))
             for (name, rule), count in self.counts.items()
             if count.rows
         ]
-        if self.rows < (least := self.contract.minimum_rows):
-            broken.append(Failure("table.rows", (), 0, 0, f"{self.rows:,} rows, at least {least:,} are needed"))
+        left_out = 0 if self.images is None else self.images.left_out
+        if self.images is not None and left_out > leave_out * self.rows:
+            broken = self.images.failures() + broken
+        if self.rows - left_out < (least := self.contract.minimum_rows):
+            fact = f"{self.rows - left_out:,} rows, at least {least:,} are needed"
+            broken.append(Failure("table.rows", (), 0, 0, fact))
         return broken
 
     def _detail(self, name: str, rule: str, count: _Count) -> str:

@@ -1,19 +1,22 @@
 """The one door to Parquet files: read in batches, written whole or not at all."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_contracts import Contract
 from tasks.references import Reference
 from tasks.storage import atomic, digest_file
 
-__all__ = ["BATCH_ROWS", "count_rows", "read_batches", "read_schema", "read_table", "write_parquet"]
+__all__ = ["BATCH_ROWS", "batch_rows", "count_rows", "read_batches", "read_schema", "read_table", "write_parquet"]
 
 BATCH_ROWS = 100_000
 """Rows of a batch and of a row group: 12 MB of a 15-column table, and as fast to write as larger ones."""
 
+_IMAGE_BYTES = 2**26  # of the images of a batch, as pixels or as files: 85,598 of 28 x 28, 1,365 of 128 x 128 in colour
 _ZSTD_LEVEL = 3  # level 1 saves no time, level 9 costs twice the time for nothing smaller
 
 
@@ -49,9 +52,26 @@ def write_parquet(
 def read_batches(
     path: Path, columns: Sequence[str] | None = None, *, rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a Parquet file's record batches of at most `rows` rows."""
+    """Yield a Parquet file's record batches of at most `rows` rows; of images, of fewer where they are large."""
     with pq.ParquetFile(path) as file:
+        rows = min(rows, _bounded(file, columns))
         yield from file.iter_batches(rows, columns=None if columns is None else list(columns))
+
+
+def batch_rows(contract: Contract) -> int:
+    """Return how many rows of a contract a batch has at most, so that its images' pixels take little memory."""
+    image = contract.image
+    return BATCH_ROWS if image is None else max(1, min(BATCH_ROWS, _IMAGE_BYTES // math.prod(image.pixels)))
+
+
+def _bounded(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
+    """Return how many of a file's rows are read at a time, by what an image takes in it on average."""
+    asked = [field for field in file.schema_arrow if columns is None or field.name in columns]
+    if not any(pa.types.is_struct(field.type) or pa.types.is_binary(field.type) for field in asked):
+        return BATCH_ROWS
+    size: int = sum(file.metadata.row_group(place).total_byte_size for place in range(file.num_row_groups))
+    rows: int = file.metadata.num_rows
+    return max(1, _IMAGE_BYTES * rows // max(size, 1))
 
 
 def read_schema(path: Path) -> tuple[pa.Schema, int]:

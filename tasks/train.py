@@ -23,8 +23,9 @@ from tasks.learning.checkpoints import DiskCheckpoint
 from tasks.learning.combinations import allowed_codes
 from tasks.learning.curves import Curve
 from tasks.learning.modelfiles import save_model
+from tasks.learning.rawimages import to_raw
 from tasks.learning.secrets import secret_generator
-from tasks.parquet import read_batches
+from tasks.parquet import batch_rows, read_batches
 from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
 from tasks.storage import digest_folder, write_json
@@ -202,11 +203,14 @@ def _encode(
 
     path = Path(train.uri)
     with progress("encoding", total=2 * train.rows) as advance:
-        encoder = Encoder.fit(contract.columns, _read(path, advance), privacy=privacy, generator=generator)
-        return encoder, Encoded.join([encoder.encode(batch, generator=generator) for batch in _read(path, advance)])
+        encoder = Encoder.fit(contract.columns, _read(contract, path, advance), privacy=privacy, generator=generator)
+        batches = _read(contract, path, advance)
+        return encoder, Encoded.join([encoder.encode(batch, generator=generator) for batch in batches])
 
 
-def _read(path: Path, advance: Advance) -> Iterator[pa.RecordBatch]:
-    for batch in read_batches(path):
-        yield batch
+def _read(contract: Contract, path: Path, advance: Advance) -> Iterator[pa.RecordBatch]:
+    """Yield the rows in batches, images as their pixels in a row."""
+    image = contract.image
+    for batch in read_batches(path, rows=batch_rows(contract)):
+        yield batch if image is None else to_raw(batch, image)
         advance(batch.num_rows, "")

@@ -21,18 +21,19 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts import Contract, DataError, Failure
-from data_contracts.checks import Check, Expectation, checks, expectations
+from data_contracts import Column, Contract, DataError, Failure
+from data_contracts.checks import Check, Expectation, checks, expectations, image_expectations
 from tasks.parquet import read_batches, read_schema
 from tasks.progress import Advance, progress
 from tasks.references import Reference
 from tasks.reports import pages
 from tasks.storage import write_json, write_text
 from tasks.validation.fingerprints import fingerprints
+from tasks.validation.frames import frame_of, integers
+from tasks.validation.images import borne, measures, noted
 from tasks.validation.predicates import EXACT, broken, is_learned, misshapen, sound_types
 
 __all__ = ["Validation", "validate"]
@@ -83,10 +84,10 @@ def validate(contract: Contract, data: Reference, *, run: str, name: str) -> Val
     Raises:
         DataError: a rule is broken; each is listed with its count.
     """
-    failures, checks = _examine(contract, Path(data.uri), name)
+    failures, checks, images = _examine(contract, Path(data.uri), name)
     path = Path(run) / f"validation-{name}.json"
     validation = Validation(str(path), name, data.rows, failures, checks)
-    record = _record(contract, data, validation)
+    record = _record(contract, data, validation) | ({"images": images} if images else {})
     write_json(path, record)
     write_text(path.with_suffix(".html"), pages.validation(record))
     logger.info("validated %s: %s rows, %d rules, %d broken", name, f"{data.rows:,}", len(checks), len(failures))
@@ -100,8 +101,8 @@ def validate(contract: Contract, data: Reference, *, run: str, name: str) -> Val
     return validation
 
 
-def _examine(contract: Contract, path: Path, name: str) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
-    """Return the broken rules and the names of all rules looked at, in the contract's order."""
+def _examine(contract: Contract, path: Path, name: str) -> tuple[tuple[Failure, ...], tuple[str, ...], dict[str, Any]]:
+    """Return the broken rules and the names of all rules looked at, in the contract's order, and what images are."""
     schema, rows = read_schema(path)
     asked = checks(contract)
     failures = {failure.rule: failure for failure in misshapen(contract, schema, rows)}
@@ -109,14 +110,19 @@ def _examine(contract: Contract, path: Path, name: str) -> tuple[tuple[Failure, 
     on_rows = {each.rule: each for each in asked if each.subject not in _FORM and types.keys() >= set(each.columns)}
     suite = [each for each in expectations(contract) if each.rule in on_rows and _exact(each, types)]
     judged = {each.rule for each in suite}
-    plain = [each for each in on_rows.values() if each.rule not in judged and not is_learned(each)]
+    of_images = {each.rule for each in on_rows.values() if each.subject == "image"}
+    plain = [each for each in on_rows.values() if each.rule not in judged | of_images and not is_learned(each)]
     with progress(f"validating {name}", total=rows) as advance:
         counts = _count_rows(path, suite, plain=plain, types=types, advance=advance)
     counts += _count_repeats(path, [each for each in suite if each.type in _WHOLE])
+    images: dict[str, Any] = {}
+    if of_images and contract.image is not None:
+        found, images = _look_at_images(path, contract.image, name, rows=rows)
+        counts += found
     failures |= {rule: _failure(on_rows[rule], count, rows) for rule, count in counts.items()}
-    looked = {*judged, *(each.rule for each in plain)}
+    looked = {*judged, *of_images, *(each.rule for each in plain)}
     order = [each.rule for each in asked if each.subject in _FORM or each.rule in looked]
-    return tuple(failures[rule] for rule in order if rule in failures), tuple(order)
+    return tuple(failures[rule] for rule in order if rule in failures), tuple(order), images
 
 
 def _failure(check: Check, count: int, rows: int) -> Failure:
@@ -149,7 +155,7 @@ def _count_rows(
     counts: Counter[str] = Counter()
     with _great_expectations(suite, types) as judge:
         for batch in read_batches(path, names) if names else ():
-            counts += judge(_frame(batch, judged))
+            counts += judge(frame_of(batch, judged))
             counts += Counter({each.rule: _broken(each, batch) for each in plain})
             advance(batch.num_rows, "")
     return counts
@@ -182,6 +188,15 @@ def _count_repeats(path: Path, suite: Sequence[Expectation]) -> Counter[str]:
         counts = judge(frame)
     keys = [each for each in suite if each.rule == "table.primary_key"]  # a key with a null in it is none
     return counts + Counter({each.rule: int(frame[list(each.columns)].isna().any(axis=1).sum()) for each in keys})
+
+
+def _look_at_images(path: Path, column: Column, name: str, *, rows: int) -> tuple[Counter[str], dict[str, Any]]:
+    """Return how many images break each rule, and what was noted of them: they are judged by what is measured."""
+    counts: Counter[str] = Counter()
+    suite = image_expectations(column)
+    with progress(f"looking at {name} images", total=rows) as advance, _great_expectations(suite, {}) as judge:
+        found = noted(path, column, measures(path, column, advance), lambda frame: counts.update(judge(frame)))
+    return borne(column, counts, rows), found
 
 
 @contextmanager
@@ -232,9 +247,9 @@ def _built(expectation: Expectation, types: Types) -> Any:  # noqa: ANN401 - the
 
 
 def _arguments(expectation: Expectation, types: Types) -> dict[str, Any]:
-    """Return the arguments, with dates and times as the integers that `_frame` gives."""
+    """Return the arguments, with dates and times as the integers that `frame_of` gives."""
     return {
-        name: _integers(pa.array([value], types[expectation.columns[0]]))[0].as_py()
+        name: integers(pa.array([value], types[expectation.columns[0]]))[0].as_py()
         if isinstance(value, date)
         else value
         for name, value in expectation.arguments.items()
@@ -250,31 +265,6 @@ def _counts(results: Iterable[Any]) -> Counter[str]:
             raise _unjudged(rule)
         counts[rule] += result.result["unexpected_count"]
     return counts
-
-
-def _frame(batch: pa.RecordBatch, names: Sequence[str]) -> Any:  # noqa: ANN401 - a pandas frame
-    """Return columns as numpy holds them best: dates and times as integers, so that none is out of range."""
-    import pandas as pd
-
-    return pd.DataFrame({name: _series(_integers(batch.column(name))) for name in names}, copy=False)
-
-
-def _series(values: pa.Array) -> Any:  # noqa: ANN401 - a pandas series
-    """Return an array for pandas; integers with nulls as float64 only where that is exact, since it is quick."""
-    import pandas as pd
-
-    if pa.types.is_integer(values.type) and values.null_count:
-        span = pc.min_max(values).as_py()
-        if None not in span.values() and max(map(abs, span.values())) > EXACT:
-            return values.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
-    return values.to_pandas()
-
-
-def _integers(values: pa.Array) -> pa.Array:
-    """Return dates and times as the integers that Arrow keeps them as; all else unchanged."""
-    if pa.types.is_date32(values.type):
-        return values.view(pa.int32()).cast(pa.int64())
-    return values.view(pa.int64()) if pa.types.is_timestamp(values.type) else values
 
 
 @contextmanager

@@ -27,7 +27,7 @@ MUST_NOT_KNOW = {
     "flows": {"torch", "pandas", "great_expectations", "sdmetrics", "pyarrow"},
 }
 
-ONE_DOOR = {"cryptography", "great_expectations", "sdmetrics", "yaml", "sqlalchemy", "matplotlib"}
+ONE_DOOR = {"PIL", "cryptography", "great_expectations", "sdmetrics", "yaml", "sqlalchemy", "matplotlib"}
 """Each of these is imported by one module only."""
 
 WRITERS = {"ParquetWriter", "write_table", "write_dataset", "to_parquet", "write_parquet"}

@@ -17,12 +17,13 @@ import yaml
 from data_contracts.contract import Contract
 from data_contracts.errors import ContractError
 from data_contracts.odcs.consistency import contradictions
+from data_contracts.odcs.consistency_images import SIDES
 from data_contracts.odcs.nodes import join
 from data_contracts.odcs.problems import RULES, Problem, refuse
 from data_contracts.odcs.reading import located, read_contract
 from data_contracts.odcs.writing import write_contract
 
-__all__ = ["MAXIMUM_BYTES", "dump", "find", "load", "loads"]
+__all__ = ["MAXIMUM_BYTES", "SIDES", "dump", "find", "load", "loads"]
 
 MAXIMUM_BYTES = 8_000_000
 """Of a contract's text: 300 columns with 1,000 listed values each are 5 MB."""

@@ -7,6 +7,7 @@ from math import isfinite
 
 from data_contracts.contract import Bound, Column, Contract, Source, Threshold
 from data_contracts.expressions import compiled
+from data_contracts.odcs.consistency_images import image_problems
 from data_contracts.odcs.consistency_rules import rule_problems
 from data_contracts.odcs.dateformats import reads_dates
 from data_contracts.odcs.problems import Problem
@@ -20,6 +21,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERSION = re.compile(r"(0|[1-9]\d{0,8})(\.(0|[1-9]\d{0,8})){2}(-[0-9A-Za-z.-]{1,64})?", re.ASCII)
 _INT64 = (-(2**63), 2**63 - 1)
 _NANOSECONDS = (datetime(1677, 9, 22), datetime(2262, 4, 11))  # noqa: DTZ001 - what 64 bits of ns hold, in any zone
+_FORMATS = ("csv", "tsv", "parquet", "jsonl", "sql", "images", "idx", "npz")
 _ORDERED = ("integer", "number", "date", "timestamp")
 
 
@@ -32,6 +34,7 @@ def contradictions(contract: Contract) -> tuple[Problem, ...]:
         *_identity(contract),
         *(problem for index, column in enumerate(contract.columns) for problem in _column(column, index)),
         *_names(contract),
+        *image_problems(contract),
         *(_source(contract.source, contract) if contract.source else ()),
         *rule_problems(contract, "customProperties.rules"),
         *(problem for threshold in contract.gate for problem in _threshold(threshold)),
@@ -53,7 +56,7 @@ def _identity(contract: Contract) -> Iterator[Problem]:
         yield Problem("contract.model", "customProperties.model", "no such word")
     if contract.target is not None and contract.target not in contract.names:
         yield Problem("contract.target", "customProperties.target", "no column of that name")
-    elif contract.target is not None and contract[contract.target].kind in ("id", "date", "timestamp"):
+    elif contract.target is not None and contract[contract.target].kind in ("id", "date", "timestamp", "image"):
         yield Problem(
             "contract.target", "customProperties.target", f"a column of kind {contract[contract.target].kind}"
         )
@@ -163,14 +166,13 @@ def _source(source: Source, contract: Contract) -> Iterator[Problem]:
     """Yield what is wrong with how the source is written."""
     facts = {
         "path": "" if source.location and _printable(source.location) else "empty, or with control characters",
-        "format": ""
-        if source.format in (None, "csv", "tsv", "parquet", "jsonl", "sql")
-        else "not one of csv, tsv, parquet, jsonl, sql",
+        "format": "" if source.format in (None, *_FORMATS) else f"not one of {', '.join(_FORMATS)}",
         "encoding": "" if _encoding(source.encoding) else "not the name of an encoding",
         "customProperties.separator": ""
         if re.fullmatch(r'[^"\r\n] ?', source.separator)
         else "not one character, which a space may follow",
         "customProperties.decimal": "" if source.decimal in (".", ",") else "neither '.' nor ','",
+        "customProperties.leave_out": _left_out(source, contract),
     }
     if source.decimal == source.separator:
         facts["customProperties.decimal"] = "the separator already"
@@ -180,6 +182,13 @@ def _source(source: Source, contract: Contract) -> Iterator[Problem]:
     if any(column.values and marks & set(column.values) for column in contract.columns):
         facts["customProperties.unknown"] = "a mark for not known is an allowed value of a column"
     yield from (Problem("contract.source", f"servers[0].{key}", fact) for key, fact in facts.items() if fact)
+
+
+def _left_out(source: Source, contract: Contract) -> str:
+    """Return what is wrong with the share of images that may be left out; empty: nothing."""
+    if not 0 <= source.leave_out < 1:
+        return "not a share from 0 to below 1"
+    return "a share of images, where there are none" if source.leave_out and contract.image is None else ""
 
 
 def _encoding(name: str) -> bool:

@@ -40,7 +40,7 @@ def _comparison(contract: Contract, rule: Comparison, path: str) -> Iterator[Pro
     left, right = contract[rule.left], contract[rule.right]
     if rule.operator not in get_args(Operator):
         yield Problem("contract.rules", path, f"an operator that is not one of {', '.join(get_args(Operator))}")
-    elif _order(left) != _order(right):
+    elif _order(left) != _order(right) or "image" in (left.kind, right.kind):
         yield Problem("contract.rules", path, f"a {left.kind} and a {right.kind} that cannot be compared")
     elif _order(left)[0] == "equal" and rule.operator not in _EQUALITY:
         yield Problem("contract.rules", path, f"a {left.kind} has no order; only == and != can be asked")

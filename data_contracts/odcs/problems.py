@@ -26,6 +26,7 @@ RULES = {
     "contract.format": "a format says the whole date, in letters that can be read",
     "contract.precision": "a precision is a power of ten, and a unit is s, ms, us or ns",
     "contract.timezone": "a time zone has an IANA name, and bounds have an offset only where there is a zone",
+    "contract.image": "an image has a size and channels that models learn, is never null, and one column holds them",
     "contract.primary_key": "a primary key is never null, and unique as a whole",
     "contract.source": "a source says where the data lies and how it is written, without contradiction",
     "contract.rules": "a rule has a name of its own and speaks of columns that are there and go together",

@@ -38,6 +38,8 @@ def read_contract(document: Any, base: Path, *, problems: list[Problem]) -> Cont
     values |= {"holdout": custom.number("holdout")} if "holdout" in custom else {}
     values |= {"purpose": _purpose(top), "source": _source(top, base), "rules": _rules(custom), "gate": _gate(custom)}
     values |= _table(top)
+    if "model" not in values and any(column.kind == "image" for column in values.get("columns", ())):
+        values["model"] = "flow_matching"
     return None if problems else Contract(**values)
 
 
@@ -126,7 +128,7 @@ def _source(top: Node, base: Path) -> Source | None:
         ("id", "server", "description", "environment", "roles"),
         needed=("server", "type"),
     )
-    custom = Custom(server, (*_WRITING, "unknown"))
+    custom = Custom(server, (*_WRITING, "unknown", "leave_out"))
     if server.read("type", str, default="local") not in _SERVER_TYPES:
         server.fail("contract.source", f"cannot be read; use one of {', '.join(_SERVER_TYPES)}", "type")
     if ("path" in server) == ("location" in server):
@@ -134,6 +136,7 @@ def _source(top: Node, base: Path) -> Source | None:
     place = server.read("path", str) or server.read("location", str) or ""
     values = {key: server.read(key, str) for key in ("format", "encoding") if key in server}
     values |= {key: custom.read(key, kind) for key, kind in _WRITING.items() if key in custom}
+    values |= {"leave_out": custom.number("leave_out")} if custom.number("leave_out") is not None else {}
     values |= {"unknown": tuple(mark.value for mark in custom.items("unknown") if mark.check(str))}
     return Source(location=_resolve(place, base), **values)
 

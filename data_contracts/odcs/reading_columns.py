@@ -18,10 +18,12 @@ KINDS_OF = {
     "string": ("category", "id"),
     "date": ("date",),
     "timestamp": ("timestamp",),
+    "object": ("image",),
 }
 """Which kinds of column each logicalType of the standard can be."""
 
-_LATER = ("text", "image")
+_IMAGE = {"height": int, "width": int, "channels": int, "resize": bool}
+_LATER = ("text",)
 _READ = (
     "name", "description", "logicalType", "logicalTypeOptions", "required", "unique", "primaryKey",
     "primaryKeyPosition", "classification", "enum", "quality", "customProperties",
@@ -38,13 +40,14 @@ _OPTIONS = {
     "string": ("pattern",),
     "date": ("minimum", "maximum", "format"),
     "timestamp": ("minimum", "maximum", "format", "timezone", "defaultTimezone"),
+    "object": (),
 }
 
 
 def read_column(node: Node) -> Column | None:
     """Return the column that a property describes; None where not even its kind is known."""
     node.keys(_READ, _OTHERS, needed=("name", "logicalType"))
-    custom = Custom(node, ("kind", "unit"))
+    custom = Custom(node, ("kind", "unit", *_IMAGE, "formats"))
     logical = node.read("logicalType", str)
     kind = _kind(node, custom, logical) if logical else None
     if kind is None or logical is None:
@@ -62,9 +65,26 @@ def read_column(node: Node) -> Column | None:
             values["unit"] = custom.read("unit", str)
         else:
             custom.fail("contract.precision", f"a unit on a {kind}", "unit")
+    values |= _image(custom, kind)
     if "logicalTypeOptions" in node:
         values |= _options(node["logicalTypeOptions"].keys(_OPTIONS[logical]), logical)
     return Column(**values)
+
+
+def _image(custom: Custom, kind: str) -> dict[str, Any]:
+    """Return what is said of an image: height, width, channels, the source's formats and whether it is resized."""
+    said = [name for name in (*_IMAGE, "formats") if name in custom]
+    if kind != "image":
+        for name in said:
+            custom.fail("contract.image", f"on a {kind}", name)
+        return {}
+    for name in ("height", "width", "channels"):
+        if name not in custom:
+            custom.fail("contract.needed", "missing", f"customProperties.{name}")
+    values = {name: custom.read(name, wanted) for name, wanted in _IMAGE.items() if name in custom}
+    if "formats" in custom:
+        values["formats"] = tuple(each.value for each in custom.items("formats") if each.check(str))
+    return values
 
 
 def default_kind(logical: str, *, primary_key: bool) -> str:

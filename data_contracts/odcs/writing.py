@@ -11,7 +11,7 @@ from data_contracts.odcs.reading_columns import default_kind
 __all__ = ["write_contract"]
 
 _API_VERSION = "v3.1.0"  # the first with `validValues` and `timezone`; every tool that knows v3.2 reads it
-_LOGICAL = {"category": "string", "id": "string"}
+_LOGICAL = {"category": "string", "id": "string", "image": "object"}
 
 
 def write_contract(contract: Contract) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def _server(source: Source) -> dict[str, Any]:
     server |= {"format": source.format} if source.format else {}
     server |= {"encoding": source.encoding} if source.encoding != "utf-8" else {}
     plain = Source(location="")
-    names = ("header", "separator", "decimal", "table", "query")
+    names = ("header", "separator", "decimal", "table", "query", "leave_out")
     custom = {name: getattr(source, name) for name in names if getattr(source, name) != getattr(plain, name)}
     return server | _custom(custom | {"unknown": list(source.unknown) or None})
 
@@ -78,7 +78,14 @@ def _property(contract: Contract, column: Column) -> dict[str, Any]:
         item["quality"] = [{"metric": "invalidValues", "mustBe": 0, "arguments": values}]
     plain = default_kind(logical, primary_key=column.primary_key)
     unit = column.unit if column.unit != "us" else None
+    if column.kind == "image":
+        return item | _custom({"kind": column.kind, **_image(column)})
     return item | _custom({"kind": column.kind if column.kind != plain else None, "unit": unit})
+
+
+def _image(column: Column) -> dict[str, Any]:
+    said: dict[str, Any] = {name: getattr(column, name) for name in ("height", "width", "channels")}
+    return said | {"formats": None if column.formats is None else list(column.formats), "resize": column.resize or None}
 
 
 def _options(column: Column) -> dict[str, Any]:

@@ -5,6 +5,8 @@ break a rule all the same (`!=`, keys drawn twice) are drawn anew.  Ranges are m
 nulls, and what a contract leaves to the data gets placeholders.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 
@@ -12,6 +14,7 @@ from data_contracts.arrow import arrow_schema, empty_table
 from data_contracts.contract import Column, Contract
 from data_contracts.errors import ContractError
 from data_contracts.random_rows.columns import Array, candidates, draw_between, draw_ids, fits, no_value, to_arrow
+from data_contracts.random_rows.images import random_images
 from data_contracts.random_rows.rules import (
     Drawn,
     broken,
@@ -44,6 +47,27 @@ def random_rows(contract: Contract, rows: int, rng: np.random.Generator) -> pa.T
     """
     if rows == 0:
         return empty_table(contract)
+    drawn = _rows(plain, rows, rng) if (plain := _without_images(contract)).columns else {}
+    arrays = [
+        random_images(column, rows, rng)
+        if column.kind == "image"
+        else to_arrow(column, drawn[column.name].values, drawn[column.name].nulls)
+        for column in contract.columns
+    ]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(contract))
+
+
+def _without_images(contract: Contract) -> Contract:
+    """Return the contract of the columns that rules can speak of."""
+    return replace(contract, columns=tuple(column for column in contract.columns if column.kind != "image"))
+
+
+def _rows(contract: Contract, rows: int, rng: np.random.Generator) -> dict[str, Drawn]:
+    """Return as many rows that keep every rule.
+
+    Raises:
+        ContractError: they were not found.
+    """
     found: dict[str, Drawn] = {}
     have = 0
     for _ in range(_ROUNDS):
@@ -55,11 +79,7 @@ def random_rows(contract: Contract, rows: int, rng: np.random.Generator) -> pa.T
         found = {name: drawn[keep][:rows] for name, drawn in found.items()}
         have = len(found[contract.names[0]].values)
         if have == rows:
-            schema = arrow_schema(contract)
-            arrays = [
-                to_arrow(column, found[column.name].values, found[column.name].nulls) for column in contract.columns
-            ]
-            return pa.Table.from_arrays(arrays, schema=schema)
+            return found
     raise ContractError(
         "a contract's rules leave rows that keep them all",
         f"{contract.id}: {rows:,} such rows were asked for, and {have:,} found in {_ROUNDS} rounds",

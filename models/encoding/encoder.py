@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data_contracts import Column, ModelError
 from data_contracts.conditions import Condition
-from models.encoding import category, identity, number
+from models.encoding import category, identity, image, number
 from models.encoding.allowed import Allowed
 from models.encoding.private import settle_privately
 from models.encoding.spans import Encoded, Span
@@ -18,7 +18,7 @@ from models.privacy import Privacy
 
 __all__ = ["KINDS", "Encoder"]
 
-Statistics = number.NumberStatistics | category.CategoryStatistics | identity.IdStatistics
+Statistics = number.NumberStatistics | category.CategoryStatistics | identity.IdStatistics | image.ImageStatistics
 
 KINDS: dict[str, Any] = {
     "integer": number,
@@ -28,13 +28,15 @@ KINDS: dict[str, Any] = {
     "boolean": category,
     "category": category,
     "id": identity,
+    "image": image,
 }
-"""The file of each kind.  Text and image get a file and a line here: summarise, merge, settle, encode, decode."""
+"""The file of each kind.  Text gets a file and a line here: summarise, merge, settle, encode, decode."""
 
 _STATISTICS: dict[Any, Any] = {
     number: number.NumberStatistics,
     category: category.CategoryStatistics,
     identity: identity.IdStatistics,
+    image: image.ImageStatistics,
 }
 
 
@@ -85,16 +87,18 @@ class Encoder:
         """Return a batch's (N,) rows encoded.
 
         Args:
-            batch: with the contract's columns.
+            batch: with the contract's columns; images as their pixels in a row (`models.encoding.image`).
             generator: spreads equal numbers over their ranks, and gives rare categories a kept value; None: neither.
         """
-        codes, values = [], []
+        codes, values, pixels = [], [], None
         for column, statistics in zip(self.columns, self.statistics, strict=True):
             code, value = KINDS[column.kind].encode(batch.column(column.name), statistics, column, generator=generator)
             codes.append(torch.from_numpy(code))
             values += [] if value is None else [torch.from_numpy(value)]
+            if isinstance(statistics, image.ImageStatistics):
+                pixels = image.pixels(batch.column(column.name), statistics)
         empty = torch.zeros(batch.num_rows, 0)
-        return Encoded(torch.stack(codes, 1), torch.stack(values, 1) if values else empty)
+        return Encoded(torch.stack(codes, 1), torch.stack(values, 1) if values else empty, pixels)
 
     def encode_column(self, place: int, array: pa.Array) -> NDArray[np.int64]:
         """Return the (N,) codes of an array of the column at a place."""
@@ -124,7 +128,7 @@ class Encoder:
     def decode(
         self, x: Encoded, *, generator: torch.Generator, first_row: int = 0, only: Collection[str] | None = None
     ) -> dict[str, pa.Array]:
-        """Return (N,) rows as Arrow arrays of the contract's types, by column name.
+        """Return (N,) rows as Arrow arrays of the contract's types, by column name; images as their pixels in a row.
 
         Args:
             x: (N,) rows.
@@ -137,6 +141,10 @@ class Encoder:
             if only is not None and column.name not in only:
                 continue
             codes = x.codes[:, span.code].contiguous().numpy()
+            if isinstance(statistics, image.ImageStatistics):
+                assert x.pixels is not None  # noqa: S101 - encode made them of the same column
+                arrays[column.name] = image.decode(x.pixels, column)
+                continue
             if isinstance(statistics, identity.IdStatistics):
                 arrays[column.name] = identity.decode(
                     codes, statistics, column, first_row=first_row, seed=generator.initial_seed()
@@ -177,5 +185,6 @@ def _spans(columns: Sequence[Column], statistics: Sequence[Statistics]) -> Itera
     for place, (column, kept) in enumerate(zip(columns, statistics, strict=True)):
         regular = kept.regular_code
         ordered, null = isinstance(kept, number.NumberStatistics), kept.size - 1 if kept.nulls else None
-        yield Span(column.name, place, kept.size, None if regular is None else taken, regular, ordered, null)
+        value, shape = None if regular is None else taken, getattr(kept, "shape", None)  # only an image has one
+        yield Span(column.name, place, kept.size, value, regular, ordered, null, shape)
         taken += regular is not None

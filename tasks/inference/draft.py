@@ -1,6 +1,6 @@
 """From what a column looks like to its draft in a contract.
 
-No value is written that fewer than `_FREQUENT` rows share; bounds are rounded outward, and patterns say only which
+No value is written that fewer than `FREQUENT` rows share; bounds are rounded outward, and patterns say only which
 characters a text is made of.
 """
 
@@ -15,9 +15,9 @@ from typing import Any
 from data_contracts import Column
 from tasks.inference.profile import Candidate, Profile, Shape
 
-__all__ = ["draft_columns"]
+__all__ = ["FREQUENT", "draft_columns"]
 
-_FREQUENT = 20  # rows that share a value before it is a fact about many rather than about a person
+FREQUENT = 20  # rows that share a value before it is a fact about many rather than about a person
 _MOST_LISTED = 50  # values of a category that a person would still read
 _ROWS_PER_VALUE = 5  # fewer rows share a value on average: it names people rather than groups
 _FEW = 2  # values of an integer that is a code rather than a count
@@ -78,7 +78,7 @@ def _of_integers(profile: Profile, plain: Column, best: Candidate) -> Column:
     distinct = None if profile.counts is None else len(profile.counts)
     if _ID.search(profile.name) and (distinct is None or distinct > _MANY):
         return _id(replace(plain, storage="integer", unique=_is_unique(profile)))
-    if distinct == _FEW and profile.counts and min(profile.counts.values()) >= _FREQUENT:
+    if distinct == _FEW and profile.counts and min(profile.counts.values()) >= FREQUENT:
         values = tuple(sorted(int(value) for value in profile.counts))
         return replace(plain, storage="integer", values=values)
     return replace(plain, kind="integer", minimum=_low(best), maximum=_high(best))
@@ -88,7 +88,7 @@ def _of_words(profile: Profile, plain: Column, *, counts: Counter[Any] | None, p
     """Return a category where values are shared by many rows, else an id."""
     if counts is None or present < _ROWS_PER_VALUE * len(counts):
         return _id(replace(plain, unique=_is_unique(profile), pattern=_pattern(profile.shape)))
-    if len(counts) > _MOST_LISTED or min(counts.values()) < _FREQUENT:
+    if len(counts) > _MOST_LISTED or min(counts.values()) < FREQUENT:
         return replace(plain, description="Values are learned from the data: some are too rare, or too many, to list.")
     return replace(plain, values=tuple(sorted(map(str, counts))))
 
@@ -126,7 +126,7 @@ def _step(candidate: Candidate) -> float:
 def _low(candidate: Candidate) -> float | None:
     """Return a minimum: the least value where many rows share it, 0 where none is below, else rounded outward."""
     low, step = candidate.low, _step(candidate)
-    if candidate.low_rows >= _FREQUENT or low == 0:
+    if candidate.low_rows >= FREQUENT or low == 0:
         return low  # type: ignore[no-any-return]
     rounded = _clean(math.ceil(low / step - 1) * step, step)
     return _bound(rounded if low < 0 else max(rounded, 0), candidate)
@@ -135,7 +135,7 @@ def _low(candidate: Candidate) -> float | None:
 def _high(candidate: Candidate) -> float | None:
     """Return a maximum: the greatest value where many rows share it, 0 where none is above, else rounded outward."""
     high, step = candidate.high, _step(candidate)
-    if candidate.high_rows >= _FREQUENT or high == 0:
+    if candidate.high_rows >= FREQUENT or high == 0:
         return high  # type: ignore[no-any-return]
     rounded = _clean(math.floor(high / step + 1) * step, step)
     return _bound(rounded if high > 0 else min(rounded, 0), candidate)

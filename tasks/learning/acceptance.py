@@ -95,8 +95,8 @@ _TOLD = 30  # drawn rows that tell at which rate a pattern is kept
 
 
 def _keys(contract: Contract) -> list[tuple[str, ...]]:
-    """Return the columns that together repeat no value, ids aside: those are made without repeats."""
-    single = [(column.name,) for column in contract.columns if column.unique and column.kind != "id"]
+    """Return the columns that together repeat no value, but for ids, made without repeats, and images, never alike."""
+    single = [(column.name,) for column in contract.columns if column.unique and column.kind not in ("id", "image")]
     whole = contract.primary_key
     made = any(contract[name].kind == "id" for name in whole)
     return list(dict.fromkeys([*single, *([whole] if whole and not made else [])]))

@@ -119,10 +119,11 @@ def _beside(
 def _counts(rule: Combination, path: Path, encoder: "Encoder") -> dict[tuple[int, ...], int]:
     """Return how many training rows share each combination of codes that say all."""
     places, _, _ = _places(rule.columns, encoder)
+    cells = list(zip(places, rule.columns, strict=True))
     regular = np.array([-1 if (code := encoder.spans[place].regular) is None else code for place in places])
     totals: dict[tuple[int, ...], int] = {}
-    for batch in read_batches(path):
-        codes = encoder.encode(batch).codes[:, places].numpy()
+    for batch in read_batches(path, rule.columns):
+        codes = np.stack([encoder.encode_column(place, batch.column(name)) for place, name in cells], 1)
         told = codes[((codes >= 0) & (codes != regular)).all(1)]
         for row, count in zip(*np.unique(told, axis=0, return_counts=True), strict=True):
             totals[tuple(row.tolist())] = totals.get(tuple(row.tolist()), 0) + int(count)

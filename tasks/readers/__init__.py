@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from data_contracts import Failure, Source
+from tasks.readers.imagefolder import read_folder
 from tasks.readers.jsonl import read_jsonl
 from tasks.readers.locate import File, find_files, format_of
 from tasks.readers.parquet import read_parquet
+from tasks.readers.pixels import read_idx, read_npz
 from tasks.readers.spelling import Spelling
 from tasks.readers.sql import read_sql
 from tasks.readers.text import read_text
@@ -19,13 +21,16 @@ from tasks.readers.text import read_text
 __all__ = ["read", "spelling_of"]
 
 
-def read(source: Source, *, names: Sequence[str] | None, failures: list[Failure]) -> Iterator[pa.RecordBatch]:
+def read(
+    source: Source, *, names: Sequence[str] | None, failures: list[Failure], image: str = "image"
+) -> Iterator[pa.RecordBatch]:
     """Yield a source's rows in batches, file after file.
 
     Args:
         source: where, and how it is written.
         names: of the contract's columns; None: whatever is there.
         failures: rows that had to be left out are counted here; the caller refuses the source at its end.
+        image: the name of the images' column, for sources that have no word for it.
 
     Raises:
         DataError: the source as a whole cannot be read, or its columns are others.
@@ -34,9 +39,17 @@ def read(source: Source, *, names: Sequence[str] | None, failures: list[Failure]
     if form == "sql":
         yield from read_sql(source, names=names)
         return
+    if form in ("images", "idx"):
+        yield from _images(source, form=form, names=names, failures=failures, image=image)
+        return
     for file in find_files(source):
         within = None if names is None else [name for name in names if name not in dict(file.partitions)]
-        for batch in _batches(file, source, form=form, names=within, failures=failures):
+        batches = (
+            read_npz(file, names=within, image=image)
+            if form == "npz"
+            else _batches(file, source, form=form, names=within, failures=failures)
+        )
+        for batch in batches:
             yield _with_partitions(batch, file)
 
 
@@ -45,6 +58,15 @@ def spelling_of(source: Source) -> Spelling:
     if format_of(source) in ("csv", "tsv"):
         return Spelling(("", *source.unknown), source.decimal)
     return Spelling(source.unknown)
+
+
+def _images(
+    source: Source, *, form: str, names: Sequence[str] | None, failures: list[Failure], image: str
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a source whose files hold one image, or one column, each."""
+    if form == "idx":
+        return read_idx(source, names=names, image=image)
+    return read_folder(source, names=names, image=image, failures=failures)
 
 
 def _batches(

@@ -23,7 +23,10 @@ __all__ = ["File", "find_files", "format_of", "is_database", "open_bytes", "read
 _FORMATS = {
     ".csv": "csv", ".data": "csv", ".txt": "csv", ".test": "csv", ".tsv": "tsv", ".tab": "tsv",
     ".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".png": "images", ".jpg": "images", ".jpeg": "images", ".pgm": "images", ".ppm": "images", ".pnm": "images",
+    ".npz": "npz", ".idx": "idx", ".idx1": "idx", ".idx3": "idx",
 }  # fmt: skip
+_IDX = re.compile(r"idx\d-ubyte$")
 _GZIP = b"\x1f\x8b"
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how Hive, and pyarrow after it, spells null in a folder's name
@@ -62,16 +65,17 @@ def format_of(source: Source) -> str:
     if is_database(source.location):
         return "sql"
     path = PurePosixPath(re.sub(r"\.gz$", "", source.location.partition("?")[0]))
+    if _IDX.search(path.name):
+        return "idx"
     return _FORMATS.get(path.suffix.lower(), "csv" if path.suffix else _format_within(source))
 
 
 def _format_within(source: Source) -> str:
-    """Return the format of the first file of a folder that has a known suffix."""
-    for file in find_files(source):
-        suffix = PurePosixPath(file.path.removesuffix(".gz")).suffix.lower()
-        if suffix in _FORMATS:
-            return _FORMATS[suffix]
-    return "csv"
+    """Return the format of the first file of a folder that has a known suffix; of images, where one is an image."""
+    paths = [PurePosixPath(file.path.removesuffix(".gz")) for file in find_files(source)]
+    found = ["idx" if _IDX.search(path.name) else _FORMATS.get(path.suffix.lower()) for path in paths]
+    known = [form for form in found if form is not None]
+    return "images" if "images" in known else next(iter(known), "csv")
 
 
 def find_files(source: Source) -> list[File]:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from hypothesis import strategies as st
 
 from data_contracts import Column, Combination, Comparison, Contract, Source, Threshold
+from data_contracts.contract import IMAGE_FORMATS
 
 LETTERS = "abcXYZ019 _-.:#'\"&*!|>%@`{}[],?\\/éß漢🎲\u2028"
 WORDS = st.text(LETTERS, min_size=1, max_size=8).filter(lambda text: text.strip() and "\u2028" not in text)
@@ -86,6 +87,23 @@ def timestamps(draw):
 
 
 @st.composite
+def images(draw, name):
+    side = st.sampled_from([8, 11, 16, 28])
+    formats = st.none() | st.lists(st.sampled_from(IMAGE_FORMATS), min_size=1, unique=True).map(tuple)
+    return Column(
+        name=name,
+        kind="image",
+        required=True,
+        unique=draw(st.booleans()),
+        height=draw(side),
+        width=draw(side),
+        channels=draw(st.sampled_from([1, 3])),
+        formats=draw(formats),
+        resize=draw(st.booleans()),
+    )
+
+
+@st.composite
 def rules(draw, table):
     """Return comparisons of columns that can be compared, and combinations."""
     found = []
@@ -134,7 +152,9 @@ def contracts(draw):
     table = [draw(columns(name)) for name in names]
     if draw(st.booleans()) and table[0].kind in ("id", "integer", "date"):
         table[0] = _key(table[0])
-    targets = [column.name for column in table if column.kind not in ("id", "date", "timestamp")]
+    if draw(st.booleans()):
+        table[-1] = draw(images(names[-1]))
+    targets = [column.name for column in table if column.kind not in ("id", "date", "timestamp", "image")]
     source = draw(st.none() | sources())
     if source and any(set(source.unknown) & set(column.values or ()) for column in table):
         source = None

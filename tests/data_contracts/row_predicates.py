@@ -18,13 +18,18 @@ def _count(expectation, rows, names):
         return int(names != asked["column_list"])
     if kind == "expect_table_row_count_to_be_between":
         return int(len(rows) < asked["min_value"])
-    cells = [tuple(row[name] for name in expectation.columns) for row in rows]
+    cells = [tuple(_plain(row[name]) for name in expectation.columns) for row in rows]
     if kind == "expect_column_values_to_not_be_null":
         return sum(cell is None for (cell,) in cells)
     present = [cell for cell in cells if None not in cell]
     if kind in ("expect_column_values_to_be_unique", "expect_compound_columns_to_be_unique"):
         return sum(count for count in Counter(present).values() if count > 1)
     return sum(not _holds(kind, asked, expectation.columns, cell) for cell in present)
+
+
+def _plain(cell):
+    """Return a cell, of an image its bytes."""
+    return cell["bytes"] if isinstance(cell, dict) else cell
 
 
 def _holds(kind, asked, columns, cell):  # noqa: PLR0911 - one return a type of expectation

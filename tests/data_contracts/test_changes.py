@@ -1,6 +1,7 @@
 """What a change of a contract asks of its version: each kind of change, and the version that does not fit it."""
 
 from dataclasses import replace
+from datetime import date
 
 import pytest
 from contract_strategies import contracts
@@ -43,6 +44,11 @@ CASES = {
     "a column is gone": ("major", "end is gone", replace(CONTRACT, columns=CONTRACT.columns[:-1])),
     "columns in another order": ("major", "columns", replace(CONTRACT, columns=CONTRACT.columns[::-1])),
     "another kind": ("major", "city.kind", with_column("city", kind="id")),
+    "another kind with other bounds": (
+        "major",
+        "price.kind",
+        with_column("price", kind="date", decimals=None, minimum=date(2020, 1, 1), maximum=date(2021, 1, 1)),
+    ),
     "another storage": ("major", "city.storage", with_column("city", storage="integer")),
     "another unit": ("major", "start.unit", with_column("start", unit="s")),
     "another zone": ("major", "start.timezone", with_column("start", timezone=None)),

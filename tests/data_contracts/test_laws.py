@@ -15,7 +15,7 @@ from row_predicates import broken
 
 from data_contracts import Column, Contract, ContractError
 from data_contracts.arrow import arrow_schema, empty_table
-from data_contracts.checks import checks, expectations
+from data_contracts.checks import checks, expectations, image_expectations
 from data_contracts.metadata import sdmetrics_metadata
 from data_contracts.odcs import dump, loads
 from data_contracts.random_rows import random_rows
@@ -72,8 +72,10 @@ def test_every_rule_of_a_contract_is_checked_once(contract):
     assert len(set(names)) == len(names)
     assert {rule.name for rule in contract.rules} <= set(names)
     assert {expectation.rule for expectation in expectations(contract)} == {
-        check.rule for check in checks(contract) if check.subject != "type"
+        check.rule for check in checks(contract) if check.subject not in ("type", "image")
     }
+    of_images = () if contract.image is None else image_expectations(contract.image)
+    assert [each.rule for each in of_images] == [each.rule for each in checks(contract) if each.subject == "image"]
 
 
 @LAW
@@ -81,7 +83,7 @@ def test_every_rule_of_a_contract_is_checked_once(contract):
 def test_the_metadata_names_every_column(contract):
     tables = sdmetrics_metadata(contract)["tables"]
 
-    assert tuple(tables[contract.name]["columns"]) == contract.names
+    assert tuple(tables[contract.name]["columns"]) == tuple(c.name for c in contract.columns if c.kind != "image")
     assert empty_table(contract).schema.names == list(contract.names)
 
 
