@@ -1,6 +1,5 @@
 """The other columns of an image's row: p(label, attributes), and the features by which networks read them."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -39,7 +38,7 @@ class Counts:
     @classmethod
     def of(cls, x: Encoded, spans: Sequence[Span]) -> Self:
         """Return the frequencies among (N,) rows."""
-        (span,) = [span for span in spans if span.size > 1] or [None]
+        span = next((span for span in spans if span.size > 1), None)
         if span is None:
             return cls(None, len(spans), torch.ones(1, dtype=torch.float64))
         codes = x.codes[:, span.code]
@@ -149,8 +148,9 @@ class Attributes:
         """Return what `state` described."""
         axes = []
         for place, column in enumerate(config["columns"]):
-            kept = (part(f"axes.{place}", tensors)[name] for name in _KEPT)
-            axes.append(Axis(span_of(column["span"]), 0, 0, _KNOTS, *kept, tuple(column["ends"])))
+            token, log_share, rank = (part(f"axes.{place}", tensors)[name] for name in _KEPT)
+            ends = tuple(column["ends"])
+            axes.append(Axis(span_of(column["span"]), 0, 0, _KNOTS, token, log_share, rank, ends))
         own = part("table", tensors)
         if "table" in config:
             return cls(axes, Autoregressive.from_state(own, config["table"]))

@@ -25,25 +25,27 @@ def principal(rows: Rows, places: Tensor, count: int, *, generator: torch.Genera
         generator: of the start.
     """
     wide = rows.frame.numbers
-    mean = sum(rows.at(part)[0].flatten(1).double().sum(0) for part in places.split(_BATCH)) / len(places)
-    mean = torch.as_tensor(mean).float()
+    total = torch.zeros(wide, dtype=torch.float64)
+    for part in torch.split(places, _BATCH):
+        total += rows.at(part)[0].cpu().flatten(1).double().sum(0)
+    mean = (total / len(places)).float()
     basis = torch.randn(wide, min(wide, count + _SPARE), generator=generator)
     spread = torch.zeros(wide, dtype=torch.float64)
     for _ in range(_SWEEPS):
         basis, _ = torch.linalg.qr(basis)
         turned = torch.zeros_like(basis)
-        for part in places.split(_BATCH):
+        for part in torch.split(places, _BATCH):
             apart = _apart(rows, part, mean)
             turned += apart.T @ (apart @ basis)
         basis = turned
     basis, _ = torch.linalg.qr(basis)
     inner = torch.zeros(basis.shape[1], basis.shape[1])
-    for part in places.split(_BATCH):
+    for part in torch.split(places, _BATCH):
         codes = _apart(rows, part, mean) @ basis
         inner += codes.T @ codes
     turn = torch.linalg.eigh(inner)[1].flip(1)
     basis = (basis @ turn)[:, :count].contiguous()
-    for part in places.split(_BATCH):
+    for part in torch.split(places, _BATCH):
         apart = _apart(rows, part, mean)
         spread += (apart - (apart @ basis) @ basis.T).double().square().sum(0)
     return mean, basis, (spread / len(places)).float() + _ROUNDING

@@ -33,6 +33,9 @@ from models.processors import accelerator
 __all__ = ["Flow", "FlowMatching"]
 
 
+_TRAINING = Plan()
+
+
 @dataclass(frozen=True, slots=True)
 class Flow:
     """What is learned and how images are drawn.
@@ -45,7 +48,7 @@ class Flow:
         density_steps: of the way back to noise, for the density.
     """
 
-    training: Plan = Plan()
+    training: Plan = _TRAINING
     steps: int = 12
     guidance: float = 1.0
     dropped: float = 0.1
@@ -78,7 +81,8 @@ class _Matching:
         """Return the mean loss."""
         images, noise, when, features = batch
         between = noise.lerp(images, when[:, None, None, None])
-        return (self.network(between, when, features) - (images - noise)).square().mean()
+        field: Tensor = self.network(between, when, features)
+        return (field - (images - noise)).square().mean()
 
 
 def without(features: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Between bytes of pixels and what networks see: numbers from -1 to 1, on a grid whose sides halve evenly."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,7 @@ class Frame:
         return whole[:, :, : self.height, : self.width]
 
 
-def frame_of(x: Encoded, spans: "list[Span] | tuple[Span, ...]") -> Frame:
+def frame_of(x: Encoded, spans: Sequence[Span]) -> Frame:
     """Return the frame of the one image column.
 
     Raises:

@@ -36,6 +36,9 @@ from models.states import load_optimiser, load_weights, of_optimiser, part, pref
 __all__ = ["AdversarialImages", "Rivalry"]
 
 
+_TRAINING = Plan(shown=500_000, passes=60, blocks=2, rate=1e-3, decay=0.0, average=500)
+
+
 @dataclass(frozen=True, slots=True)
 class Rivalry:
     """What is learned.
@@ -47,7 +50,7 @@ class Rivalry:
         noise: s, by which slopes are measured, of numbers from -1 to 1.
     """
 
-    training: Plan = Plan(shown=500_000, passes=60, blocks=2, rate=1e-3, decay=0.0, average=500)
+    training: Plan = _TRAINING
     codes: int = 64
     penalty: float = 0.3
     noise: float = 0.05
@@ -125,7 +128,7 @@ class _Rivals:
 
     def state(self) -> State:
         """Return all that the next round depends on, beside the rows."""
-        groups = {"drawing": self.drawing, "judging": self.judging, "average": self.average.weights}
+        groups = self._groups()
         tensors: dict[str, Tensor] = {"random": self.random.get_state()}
         for name, those in groups.items():
             tensors |= prefixed(name, {str(place): one for place, one in enumerate(those)})
@@ -136,14 +139,16 @@ class _Rivals:
     def load(self, state: State) -> None:
         """Take up what `state` returned."""
         tensors, figures = state
-        groups = {"drawing": self.drawing, "judging": self.judging, "average": self.average.weights}
-        for name, those in groups.items():
+        for name, those in self._groups().items():
             kept = part(name, tensors)
             load_weights(those, [kept[str(place)] for place in range(len(those))])
         for name, optimiser in self._optimisers.items():
             load_optimiser(optimiser, part(f"{name}_optimiser", tensors))
         self.rounds, self.steps, self.apart = figures["rounds"], figures["steps"], figures["apart"]
         self.random.set_state(tensors["random"])
+
+    def _groups(self) -> dict[str, Sequence[Tensor]]:
+        return {"drawing": self.drawing, "judging": self.judging, "average": self.average.weights}
 
     def _batch(self) -> tuple[Tensor, ...]:
         """Return images, features, the generator's noise, and that by which slopes are measured."""
@@ -159,7 +164,7 @@ class _Rivals:
         with torch.no_grad():
             drawn = self.generator(codes, features)
         images = torch.cat([real, drawn, real + noise, drawn + noise])
-        better, worse, beside, below = self.critic(images, features.repeat(4, 1)).chunk(4)
+        better, worse, beside, below = self._scores(images, features.repeat(4, 1)).chunk(4)
         slopes = ((better - beside).square() + (worse - below).square()) / self.plan.noise**2
         return softplus(worse - better).mean() + 0.5 * self.plan.penalty * slopes.mean()
 
@@ -167,8 +172,12 @@ class _Rivals:
         """Return the generator's loss: the pairs reversed."""
         real, features, codes, _ = batch
         images = torch.cat([self.generator(codes, features), real])
-        drawn, better = self.critic(images, features.repeat(2, 1)).chunk(2)
+        drawn, better = self._scores(images, features.repeat(2, 1)).chunk(2)
         return softplus(better - drawn).mean()
+
+    def _scores(self, images: Tensor, features: Tensor) -> Tensor:
+        scores: Tensor = self.critic(images, features)
+        return scores
 
     def _descend(self, name: str, parameters: Sequence[Tensor], slopes: Sequence[Tensor]) -> None:
         for one, slope in zip(parameters, slopes, strict=True):

@@ -15,8 +15,8 @@ How it fails, and what is done about it:
 """
 
 import math
-from dataclasses import asdict, dataclass
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from typing import Any, final
 
 import torch
@@ -29,6 +29,7 @@ from models.images.joint import Joint
 from models.images.mixture import Fitting, Mixture
 from models.images.training import Learner, Rows, require_finite
 from models.life import State, learned
+from models.states import part, prefixed
 
 __all__ = ["GaussianImages", "Patterns"]
 
@@ -122,7 +123,7 @@ class _Passes:
             floor=plan.rows_a_component,
             generator=own,
         )
-        self.judged = self._codes(rows, places[:0] + 0 if not held else torch.arange(held)) if held else (z, features)
+        self.judged = self._codes(rows, torch.arange(held)) if held else (z, features)
         self.rounds, self.stale, self.kept_loss = 0, 0, math.inf
         self.kept = self.fitting.mixture()
 
@@ -162,7 +163,7 @@ class _Passes:
 
     def settle(self) -> None:
         """Give the model the mixture that was kept."""
-        self.model.drawing = Drawing(self.mean, self.basis, self._noise(), self.kept)
+        self.model.drawing = Drawing(self.mean, self.basis, self.left, self.kept)
 
     def shown(self) -> AbstractContextManager[None]:
         """Let the model be what has been learned so far."""
@@ -180,12 +181,9 @@ class _Passes:
 
     def _codes(self, rows: Rows, places: Tensor) -> tuple[Tensor, Tensor]:
         """Return the (m, Z) codes and the (m, P) features of images."""
-        parts = [rows.at(part) for part in places.split(2_048)]
+        parts = [rows.at(part) for part in torch.split(places, 2_048)]
         codes = torch.cat([(images.cpu().flatten(1) - self.mean) @ self.basis for images, _ in parts])
         return codes, torch.cat([features for _, features in parts]).cpu()
-
-    def _noise(self) -> Tensor:
-        return self.left
 
 
 @final
@@ -210,16 +208,14 @@ class GaussianImages(Joint):
         return _Passes(self, rows, seed=seed)
 
     def _draw(self, features: Tensor, *, generator: torch.Generator) -> Tensor:
-        return learned(self.drawing).draw(features.cpu(), generator=generator).unflatten(1, self.frame.shape)
+        return learned(self.drawing).draw(features.cpu(), generator=generator).view(-1, *self.frame.shape)
 
     def _own(self) -> State:
         one = learned(self.drawing)
         tensors = {"mean": one.mean, "basis": one.basis, "left": one.left}
-        return tensors | {f"mixture.{name}": kept for name, kept in one.mixture.state().items()}, asdict(self.plan)
+        return tensors | prefixed("mixture", one.mixture.state()), asdict(self.plan)
 
     def _take(self, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-        from models.states import part
-
         self.plan = Patterns(**config)
         mixture = Mixture.from_state(part("mixture", tensors))
         self.drawing = Drawing(tensors["mean"], tensors["basis"], tensors["left"], mixture)

@@ -112,7 +112,7 @@ class Joint(ABC):
         model = cls()
         model.attributes = Attributes.from_state(part("attributes", tensors), config["attributes"])
         model.frame, model.half = Frame(*config["frame"]), config["half"]
-        model._take(part("own", tensors), config["own"])  # noqa: SLF001 - its own class
+        model._take(part("own", tensors), config["own"])
         return model
 
     @abstractmethod
@@ -199,4 +199,4 @@ class Joint(ABC):
 
 def _pieces(x: Encoded) -> list[Tensor]:
     """Return the positions of (N,) rows in pieces that a thread takes at a time."""
-    return list(torch.arange(len(x)).split(_CHUNK)) if len(x) else []
+    return list(torch.split(torch.arange(len(x)), _CHUNK)) if len(x) else []

@@ -7,6 +7,7 @@ to its group's, as if `_PRIOR_ROWS` rows had been seen there, and one of fewer t
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Self
 
 import torch
@@ -32,7 +33,7 @@ def groups_of(features: Tensor, widths: Sequence[int], z: Tensor) -> tuple[int, 
         z: what is told apart.
     """
     best, told = (0, 1), 0.0
-    for low, high in zip(widths, widths[1:], strict=False):
+    for low, high in pairwise(widths):
         hot = features[:, low:high]
         if high - low < 2 or not bool(((hot == 0) | (hot == 1)).all() & (hot.sum(1) <= 1).all()):  # noqa: PLR2004
             continue
@@ -150,7 +151,7 @@ class Mixture:
         noise = torch.randn(len(features), self.means.shape[1], generator=generator, dtype=torch.float64)
         lower = torch.linalg.cholesky(self.covariances)
         drawn = torch.empty_like(noise)
-        for component in chosen.unique().tolist():
+        for component in sorted(set(chosen.tolist())):
             rows = chosen == component
             drawn[rows] = self.means[component] + warmth * noise[rows] @ lower[component].T
         return self.expected(features) + drawn

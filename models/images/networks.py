@@ -17,25 +17,27 @@ _LEAK = 0.2  # what is left of what is below 0
 
 
 def conv(
-    inputs: int, outputs: int, size: int, *, gain: float = 1.0, stride: int = 1, generator: torch.Generator
+    inputs: int, outputs: int, side: int, *, gain: float = 1.0, stride: int = 1, generator: torch.Generator
 ) -> nn.Conv2d:
     """Return a convolution whose weights are drawn from the generator, so that variances stay."""
-    made = nn.utils.skip_init(
-        nn.Conv2d, inputs, outputs, size, stride=stride, padding=(size - 1) // 2 if stride == 1 else 0
-    )
-    return _drawn(made, gain / math.sqrt(inputs * size * size), generator)
+    around = (side - 1) // 2 if stride == 1 else 0
+    made = nn.Conv2d(inputs, outputs, side, stride=stride, padding=around, device="meta").to_empty(device="cpu")
+    _begin(made.weight, made.bias, gain / math.sqrt(inputs * side**2), generator)
+    return made
 
 
 def linear(inputs: int, outputs: int, *, gain: float = 1.0, generator: torch.Generator) -> nn.Linear:
     """Return a linear layer whose weights are drawn from the generator, so that variances stay."""
-    return _drawn(nn.utils.skip_init(nn.Linear, inputs, outputs), gain / math.sqrt(max(1, inputs)), generator)
+    made = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    _begin(made.weight, made.bias, gain / math.sqrt(max(1, inputs)), generator)
+    return made
 
 
-def _drawn(layer, scale: float, generator: torch.Generator):
-    with torch.no_grad():
-        layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator) * scale)
-        layer.bias.zero_()
-    return layer
+@torch.no_grad()
+def _begin(weight: Tensor, bias: Tensor | None, scale: float, generator: torch.Generator) -> None:
+    weight.copy_(torch.randn(weight.shape, generator=generator) * scale)
+    if bias is not None:
+        bias.zero_()
 
 
 class Told(nn.Module):
@@ -54,6 +56,8 @@ class Told(nn.Module):
 class Timed(Told):
     """What blocks are told of a row and of the time."""
 
+    periods: Tensor
+
     def __init__(self, features: int, width: int, *, generator: torch.Generator) -> None:
         super().__init__(features, width, generator=generator)
         self.time = linear(2 * _PERIODS, width, generator=generator)
@@ -63,7 +67,8 @@ class Timed(Told):
         """Return (n, width) for (n,) times from 0 to 1 and (n, P) features."""
         angle = time[:, None] * self.periods
         waves = torch.cat([angle.cos(), angle.sin()], 1) * math.sqrt(2)
-        return self(features, self.time(waves))
+        told: Tensor = self(features, self.time(waves))
+        return told
 
 
 class Block(nn.Module):
@@ -82,7 +87,8 @@ class Block(nn.Module):
         scale, shift = self.told(told)[:, :, None, None].chunk(2, 1)
         hidden = self.up(silu(group_norm(x, _GROUPS, self.scales[0], self.shifts[0])))
         hidden = group_norm(hidden, _GROUPS, self.scales[1], self.shifts[1]) * (1 + scale) + shift
-        return x + self.down(silu(hidden))
+        more: Tensor = self.down(silu(hidden))
+        return x + more
 
 
 class Unet(nn.Module):
@@ -184,7 +190,8 @@ class Reader(nn.Module):
         hidden = self.halve(self.fine(self.enter(self.frame.cells(images))))
         for block in self.coarse:
             hidden = block(hidden)
-        return self.leave(leaky_relu(hidden, _LEAK).flatten(1)).float()
+        out: Tensor = self.leave(leaky_relu(hidden, _LEAK).flatten(1))
+        return out.float()
 
 
 class Plain(nn.Module):
@@ -197,7 +204,8 @@ class Plain(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (n, channels, h, w) for the same."""
-        return x + self.down(leaky_relu(self.up(leaky_relu(x, _LEAK)), _LEAK))
+        more: Tensor = self.down(leaky_relu(self.up(leaky_relu(x, _LEAK)), _LEAK))
+        return x + more
 
 
 class Critic(nn.Module):
@@ -221,4 +229,6 @@ class Critic(nn.Module):
     def forward(self, images: Tensor, features: Tensor) -> Tensor:
         """Return (n,) scores of (n, c, h, w) images beside (n, P) features."""
         seen = leaky_relu(self.reader(images), _LEAK)
-        return self.alone(seen)[:, 0].float() + (seen * self.row(features)).float().mean(1)
+        alone: Tensor = self.alone(seen)
+        beside: Tensor = (seen * self.row(features)).float().mean(1)
+        return alone[:, 0].float() + beside

@@ -249,7 +249,7 @@ class Trainer:
 
     def state(self) -> State:
         """Return all that the next round depends on, beside the rows."""
-        ones = {"now": self.parameters, "average": self.average.weights, "kept": self.kept}
+        ones: dict[str, Sequence[Tensor]] = {"now": self.parameters, "average": self.average.weights, "kept": self.kept}
         tensors: dict[str, Tensor] = {"random": self.random.get_state()}
         for name, those in ones.items():
             tensors |= prefixed(name, {str(place): one for place, one in enumerate(those)})
@@ -285,7 +285,8 @@ class Trainer:
     def _judged(self) -> float:
         """Return the mean loss of the images held in, at draws that are the same each time."""
         own, places = torch.Generator().manual_seed(self._judging), torch.arange(self.held or len(self.rows))
-        parts = [self.objective.draws(*self.rows.at(rows), generator=own) for rows in places.split(_JUDGED_BATCH)]
+        pieces = torch.split(places, _JUDGED_BATCH)
+        parts = [self.objective.draws(*self.rows.at(rows), generator=own) for rows in pieces]
 
         def judged(batch: tuple[Tensor, ...]) -> Tensor:
             with torch.no_grad(), torch.autocast(self.rows.device, torch.bfloat16, enabled=self.half):

@@ -37,6 +37,9 @@ from models.states import part, prefixed
 __all__ = ["Latent", "VariationalImages"]
 
 
+_TRAINING = Plan(shown=500_000, passes=40, blocks=2)
+
+
 @dataclass(frozen=True, slots=True)
 class Latent:
     """What is learned.
@@ -52,7 +55,7 @@ class Latent:
         samples: of an image's codes, for the bound.
     """
 
-    training: Plan = Plan(shown=500_000, passes=40, blocks=2)
+    training: Plan = _TRAINING
     codes: int = 32
     beta: float = 1.0
     warmth: float = 1.0
@@ -78,6 +81,8 @@ class Autoencoder(nn.Module):
         generator: for the parameters at the start.
     """
 
+    spread: Tensor
+
     def __init__(self, frame: Frame, plan: Latent, features: int, *, generator: torch.Generator) -> None:
         super().__init__()
         size = plan.training
@@ -87,7 +92,7 @@ class Autoencoder(nn.Module):
 
     def posterior(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the (n, Z) means and log-scales of the codes of (n, c, h, w) images."""
-        mean, log_scale = self.reader(images).float().chunk(2, 1)
+        mean, log_scale = self.reader(images).chunk(2, 1)
         return mean, log_scale.clamp(_LEAST_LOG_SCALE, _GREATEST_LOG_SCALE)
 
 
@@ -111,10 +116,11 @@ class _Bound:
         """Return the mean loss: with the best spread, the likelihood is the logarithm of the mean square."""
         images, features, noise = batch
         mean, log_scale = self.network.posterior(images)
-        drawn = self.network.decoder(mean + log_scale.exp() * noise, features)
+        drawn: Tensor = self.network.decoder(mean + log_scale.exp() * noise, features)
         square = (drawn - images).square().mean() + _LEAST_SPREAD**2
         divergence = 0.5 * (mean.square() + (2 * log_scale).exp() - 1) - log_scale
-        return 0.5 * square.log() + self.beta * divergence.sum(1).mean() / self.numbers
+        loss: Tensor = 0.5 * square.log() + self.beta * divergence.sum(1).mean() / self.numbers
+        return loss
 
 
 @final
@@ -141,7 +147,7 @@ class VariationalImages(Joint):
             with torch.no_grad():
                 return torch.cat(network.posterior(images), 1)
 
-        mean, log_scale = self._each(x, encoded).chunk(2, 1)
+        mean, log_scale = self._each(x, encoded).tensor_split(2, 1)
         return mean, log_scale
 
     def decode(self, z: Tensor, x: Encoded) -> Encoded:
@@ -163,7 +169,7 @@ class VariationalImages(Joint):
         return Trainer(self.network, rows, objective, plan=self.plan.training, seed=seed, half=self.half)
 
     def _end(self, rows: Rows, *, seed: int) -> None:
-        """Fit the mixture to the codes of the training images, drawn once each, and the pixels' spread to their rest."""
+        """Fit the mixture to the codes of the training images, and the pixels' spread to what they leave."""
         own, network = torch.Generator().manual_seed(seed), learned(self.network)
         mean, log_scale = self.encode(rows.x)
         z = mean + log_scale.exp() * torch.randn(mean.shape, generator=own)
