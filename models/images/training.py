@@ -14,6 +14,7 @@ from data_contracts import ModelError
 from models.encoding import Encoded
 from models.images.attributes import Attributes
 from models.images.frame import Frame, as_numbers
+from models.images.muon import Muon, hidden_weights
 from models.life import State
 from models.processors import one_thread, together
 from models.states import load_optimiser, load_weights, of_optimiser, part, prefixed
@@ -40,6 +41,7 @@ class Plan:
         batch: images of a step.
         round_steps: steps of a round, after which the weights are judged.
         rate: of learning, until it falls in a straight line.
+        turning: the rate of the weights between layers, which learn by orthogonal steps.
         decay: of weights.
         average: of the weights over so many steps, exponentially.
         patience: share of the planned rounds; as many that keep nothing end the fit.
@@ -49,16 +51,17 @@ class Plan:
 
     channels: int = 32
     blocks: int = 4
-    shown: int = 1_000_000
+    shown: int = 900_000
     passes: int = 60
-    batch: int = 128
-    round_steps: int = 25
+    batch: int = 64
+    round_steps: int = 50
     rate: float = 2e-3
+    turning: float = 0.02
     decay: float = 0.01
-    average: int = 300
+    average: int = 500
     patience: float = 0.2
     holdin: float = 0.05
-    judged_rows: int = 512
+    judged_rows: int = 256
 
     def rounds(self, rows: int) -> int:
         """Return how many rounds are planned for so many images."""
@@ -196,9 +199,10 @@ class Trainer:
         self.average = Average(self.parameters, plan.average)
         self.kept, self.kept_loss = [one.clone() for one in self.average.weights], math.inf
         self.rounds = self.steps = self.stale = 0
-        self._optimiser = torch.optim.AdamW(
-            self.parameters, lr=plan.rate, betas=_BETAS, weight_decay=plan.decay, fused=True
-        )
+        self._muon = Muon(hidden_weights(network), rate=plan.turning, decay=plan.decay)
+        turned = {id(one) for one in self._muon.parameters}
+        others = [one for one in self.parameters if id(one) not in turned]
+        self._adam = torch.optim.AdamW(others, lr=plan.rate, betas=_BETAS, weight_decay=plan.decay, fused=True)
 
     @property
     def planned(self) -> int:
@@ -254,7 +258,8 @@ class Trainer:
         for name, those in ones.items():
             tensors |= prefixed(name, {str(place): one for place, one in enumerate(those)})
         figures = {name: getattr(self, name) for name in ("rounds", "steps", "stale", "kept_loss")}
-        return {**tensors, **prefixed("optimiser", of_optimiser(self._optimiser))}, figures
+        tensors |= prefixed("adam", of_optimiser(self._adam)) | prefixed("muon", self._muon.state())
+        return tensors, figures
 
     def load(self, state: State) -> None:
         """Take up what `state` returned."""
@@ -268,7 +273,8 @@ class Trainer:
             if name in ("rounds", "steps", "stale", "kept_loss"):
                 setattr(self, name, figure)
         self.random.set_state(tensors["random"])
-        load_optimiser(self._optimiser, part("optimiser", tensors))
+        load_optimiser(self._adam, part("adam", tensors))
+        self._muon.load(part("muon", tensors))
 
     def _descend(self, slopes: Sequence[Tensor]) -> None:
         """Take a step along the gradients."""
@@ -276,9 +282,11 @@ class Trainer:
         for one, slope in zip(self.parameters, slopes, strict=True):
             one.grad = slope
         torch.nn.utils.clip_grad_norm_(self.parameters, _CLIP)
-        for group in self._optimiser.param_groups:
-            group["lr"] = self.plan.rate * rate_at(self.steps, self.planned * self.plan.round_steps)
-        self._optimiser.step()
+        share = rate_at(self.steps, self.planned * self.plan.round_steps)
+        for group in self._adam.param_groups:
+            group["lr"] = self.plan.rate * share
+        self._adam.step()
+        self._muon.step(share)
         self.average.take(self.steps)
 
     @torch.no_grad()
