@@ -124,16 +124,16 @@ class FlowMatching(Joint):
         x = torch.randn(len(features), *self.frame.shape, generator=generator).to(features.device)
         length, before = 1 / self.plan.steps, None
         for step in range(self.plan.steps):
-            now = self._velocity(x, step * length, features)
+            now = self._velocity(x, step * length, features, half=self.half)
             x = x + length * (now if before is None else 1.5 * now - 0.5 * before)
             before = now
         return x
 
-    def _velocity(self, x: Tensor, when: float, features: Tensor) -> Tensor:
+    def _velocity(self, x: Tensor, when: float, features: Tensor, *, half: bool) -> Tensor:
         """Return the (n, c, h, w) field at (n, c, h, w) numbers, guided."""
         network, guidance = learned(self.network), self.plan.guidance
         time = torch.full((len(x),), when, device=x.device)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.half):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
             with_them: Tensor = network(x, time, features)
             if guidance == 1:
                 return with_them
@@ -158,7 +158,7 @@ class FlowMatching(Joint):
         """Return the field and its (n,) divergence, sampled along a probe of the images' shape."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            field = self._velocity(x, when, features)
+            field = self._velocity(x, when, features, half=False)
             (slope,) = torch.autograd.grad((field * probe).sum(), x)
         return field.detach(), (slope * probe).flatten(1).sum(1)
 

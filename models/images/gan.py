@@ -36,7 +36,7 @@ from models.states import load_optimiser, load_weights, of_optimiser, part, pref
 __all__ = ["AdversarialImages", "Rivalry"]
 
 
-_TRAINING = Plan(shown=500_000, passes=60, blocks=2, rate=1e-3, decay=0.0, average=500)
+_TRAINING = Plan(shown=400_000, passes=40, blocks=2, rate=3e-3, decay=0.0, average=500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Rivalry:
 
     training: Plan = _TRAINING
     codes: int = 64
-    penalty: float = 0.3
+    penalty: float = 3.0
     noise: float = 0.05
 
 

@@ -37,7 +37,7 @@ from models.states import part, prefixed
 __all__ = ["Latent", "VariationalImages"]
 
 
-_TRAINING = Plan(shown=500_000, passes=40, blocks=2)
+_TRAINING = Plan(shown=300_000, passes=30, blocks=2)
 
 
 @dataclass(frozen=True, slots=True)

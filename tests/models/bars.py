@@ -12,11 +12,11 @@ from models.images.gmm import PATTERNS
 from models.images.vae import LATENT
 from models.life import Terms
 
-_SMALL = {"channels": 16, "blocks": 1, "batch": 64, "round_steps": 10, "shown": 64_000, "passes": 1_000, "average": 50}
+_SMALL = {"channels": 16, "blocks": 1, "batch": 64, "round_steps": 10, "shown": 16_000, "passes": 1_000, "average": 50}
 PLANS = {
     "flow_matching": replace(FLOW, training=replace(FLOW.training, **_SMALL), density_steps=8),
     "vae": replace(LATENT, training=replace(LATENT.training, **_SMALL), codes=8, rows_a_component=20),
-    "gan": replace(RIVALRY, training=replace(RIVALRY.training, **_SMALL), codes=16),
+    "gan": replace(RIVALRY, training=replace(RIVALRY.training, **{**_SMALL, "shown": 24_000}), codes=16),
     "gmm": replace(PATTERNS, rows_a_component=20, rows_a_direction=5),
 }
 SPANS = (Span("image", 0, 1, pixels=(1, 8, 8)), Span("label", 1, 2))

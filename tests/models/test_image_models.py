@@ -162,7 +162,11 @@ def test_no_training_image_is_drawn_or_kept(learned):
     assert not any(row.tobytes() in known for row in drawn.pixels.numpy())
     assert near.median() > apart.median() / 3
     for tensor in learned.state()[0].values():
-        assert not any(row.tobytes() in known for row in tensor.reshape(-1, 64).numpy()) if tensor.numel() % 64 == 0 else True
+        assert (
+            not any(row.tobytes() in known for row in tensor.reshape(-1, 64).numpy())
+            if tensor.numel() % 64 == 0
+            else True
+        )
 
 
 @every_model
@@ -186,9 +190,7 @@ def test_more_columns_than_a_label_are_learned_by_a_model_of_tables(name):
 
     model = fit(name, wide, spans, steps=4)
     again = fit(name, wide, spans, steps=4)
-    drawn = model.sample_where(
-        30, allowed=[None, None, Allowed(np.array([True, False])), None], generator=seeded()
-    )
+    drawn = model.sample_where(30, allowed=[None, None, Allowed(np.array([True, False])), None], generator=seeded())
 
     assert same_state(model, again)
     assert model.fitted.steps == 4
