@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from data_contracts import Column, Contract
+from data_contracts.arrow import arrow_schema
 
-__all__ = ["TABLES", "Dataset", "contract", "cut", "find"]
+__all__ = ["TABLES", "Dataset", "arrow", "contract", "cut", "find"]
 
 _ADULT = (
     "age,workclass,fnlwgt,education,education_num,marital_status,occupation,relationship,race,sex,capital_gain,"
@@ -54,6 +56,11 @@ def find(folder: Path) -> Path:
         if (place / "adult").is_dir():
             return place
     raise FileNotFoundError(f"the tables lie in {folder}, however: it has no folder adult. Name the one that has.")
+
+
+def arrow(frame: pd.DataFrame, terms: Contract) -> pa.Table:
+    """Return a frame as the contract's types."""
+    return pa.Table.from_pandas(frame, preserve_index=False).cast(arrow_schema(terms))
 
 
 def contract(name: str, dataset: Dataset) -> Contract:

@@ -24,7 +24,7 @@ from tasks.scoring.neighbours import nearest
 from tasks.scoring.privacy import copies
 from tasks.scoring.utility import utility
 
-__all__ = ["measure", "read"]
+__all__ = ["categorical", "features", "measure", "read", "taught"]
 
 
 def measure(
@@ -46,7 +46,7 @@ def measure(
         "shape_error": 100 * (1 - scores.pop("column_shapes")),
         "trend_error": 100 * (1 - scores.pop("column_pair_trends")),
         **scores,
-        **_taught(tables, contract.target or "", seed=seed),
+        **taught(tables, contract.target or "", seed=seed),
         **_privacy(tables, seed=seed),
     }
 
@@ -66,7 +66,7 @@ def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     return column.cast(kind.value_type).dictionary_encode() if pa.types.is_dictionary(kind) else column.cast(kind)
 
 
-def _taught(tables: Tables, target: str, *, seed: int) -> dict[str, float]:
+def taught(tables: Tables, target: str, *, seed: int) -> dict[str, float]:
     """Return what trees reach on the test set when real and when synthetic rows teach them, and what is lost."""
     number = target in tables.train.features.numbers
     judge = _log_error if number else _auc
@@ -85,8 +85,8 @@ def _auc(learn: Frame, test: Frame, target: str, *, seed: int) -> float:
     labels = learn.codes[known, place] == test.codes[:, place].max()
     if len(np.unique(labels)) == 1:
         return 0.5  # who has seen one class cannot tell classes apart
-    model = HistGradientBoostingClassifier(categorical_features=_categorical(learn, target), random_state=seed)
-    guess = model.fit(_features(learn.take(known), target), labels).predict_proba(_features(test, target))[:, 1]
+    model = HistGradientBoostingClassifier(categorical_features=categorical(learn, target), random_state=seed)
+    guess = model.fit(features(learn.take(known), target), labels).predict_proba(features(test, target))[:, 1]
     return float(roc_auc_score(truth, guess))
 
 
@@ -96,18 +96,18 @@ def _log_error(learn: Frame, test: Frame, target: str, *, seed: int) -> float:
 
     place = learn.features.numbers.index(target)
     labels, truth = (np.log1p(frame.numbers[:, place].clip(0)) for frame in (learn, test))
-    model = HistGradientBoostingRegressor(categorical_features=_categorical(learn, target), random_state=seed)
-    guess = model.fit(_features(learn, target), labels).predict(_features(test, target))
+    model = HistGradientBoostingRegressor(categorical_features=categorical(learn, target), random_state=seed)
+    guess = model.fit(features(learn, target), labels).predict(features(test, target))
     return float(np.sqrt(np.mean((guess - truth) ** 2)))
 
 
-def _features(frame: Frame, target: str) -> NDArray[np.float64]:
+def features(frame: Frame, target: str) -> NDArray[np.float64]:
     """Return all columns (N, C - 1) but the target: numbers, then codes; NaN for null."""
     kept = [name != target for name in frame.features.names]
     return np.hstack([frame.numbers, np.where(frame.codes < 0, np.nan, frame.codes)])[:, kept]
 
 
-def _categorical(frame: Frame, target: str) -> list[bool]:
+def categorical(frame: Frame, target: str) -> list[bool]:
     """Return which of these are codes."""
     return [name in frame.features.categories for name in frame.features.names if name != target]
 

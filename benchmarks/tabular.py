@@ -21,12 +21,11 @@ if not __package__:  # run as a file: imports begin at the root, not in this fol
 
 from benchmarks import report
 from benchmarks.contenders import PEERS, ROOT, Contender, contenders
-from benchmarks.datasets import TABLES, Dataset, contract, find
+from benchmarks.datasets import TABLES, Dataset, arrow, contract, find
 from benchmarks.measures import measure, read
 from benchmarks.peers.harness import FIGURES, SYNTHETIC, TASK, TRAIN
 from benchmarks.results import Record, circumstances, path_of, write
 from data_contracts import Contract
-from data_contracts.arrow import arrow_schema
 from models import MODELS
 from tasks.parquet import BATCH_ROWS, write_parquet
 
@@ -88,7 +87,7 @@ class Entry:
 
     def _measured(self, dataset: Dataset, terms: Contract) -> Record:
         """Return costs and measures, or why there are none."""
-        tables = {"train": _arrow(dataset.train, terms), "holdout": _arrow(dataset.test, terms)}
+        tables = {"train": arrow(dataset.train, terms), "holdout": arrow(dataset.test, terms)}
         try:
             tables["synthetic"] = read(self.folder / SYNTHETIC, terms)
         except (pa.ArrowException, KeyError) as error:
@@ -104,7 +103,7 @@ class Entry:
     def _prepare(self, task: Record, dataset: Dataset, terms: Contract) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
-        rows = _arrow(dataset.train, terms)
+        rows = arrow(dataset.train, terms)
         write_parquet(self.folder / TRAIN, rows.to_batches(BATCH_ROWS), schema=rows.schema)
         (self.folder / TASK).write_text(json.dumps(task))
         (self.folder / _BEGUN).write_text(json.dumps(circumstances()))
@@ -179,10 +178,6 @@ def _parse() -> argparse.Namespace:
 def _place(text: str) -> Path:
     """Return a path that holds in a process that runs elsewhere, too."""
     return Path(text).resolve()
-
-
-def _arrow(frame: object, terms: Contract) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False).cast(arrow_schema(terms))
 
 
 def _load(path: Path) -> Record:

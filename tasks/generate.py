@@ -27,6 +27,7 @@ from tasks.parquet import batch_rows, write_parquet
 from tasks.progress import Advance, progress
 from tasks.references import Reference
 from tasks.releases.huggingface import features
+from tasks.steps import once
 from tasks.storage import digest_folder
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ _LEAST_DRAWN = 1_000  # at a time: drawing fewer costs the same, but for images
 
 
 @task(name="generate", cache_policy=NO_CACHE)  # a failure repeats exactly: no retries; the artefact is the run's
+@once("synthetic/*.parquet")
 def generate(
     contract: Contract, trained: "Trained", *, run: str, rows: int, seed: int = 0, selection: Selection = EVERY
 ) -> Reference:

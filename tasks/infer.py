@@ -21,7 +21,7 @@ from tasks.inference.images import ImageProfile, as_classes, holds_images
 from tasks.inference.profile import MARKS, Profile
 from tasks.inference.sniff import ENCODINGS, sniff
 from tasks.progress import progress
-from tasks.readers import read, spelling_of
+from tasks.readers import TEXTS, read, spelling_of
 from tasks.readers.locate import find_files, format_of
 
 __all__ = ["infer"]
@@ -53,7 +53,7 @@ def infer(location: str, *, name: str | None = None, table: str | None = None, q
     name = name or table or _stem(location)
     drafted = dict(zip((each.name for each in tables), draft_columns(tables, marks), strict=True))
     if images:
-        drafted = {each.name: as_classes(drafted[each.name], each) for each in tables}
+        drafted = {each.name: as_classes(drafted[each.name], each, alone=len(tables) == 1) for each in tables}
         drafted |= {each.name: each.column() for each in images}
     return Contract(
         id=_slug(name),
@@ -115,7 +115,7 @@ def _profiled(source: Source) -> tuple[Source, list[AnyProfile]]:
 def _profiles(source: Source) -> list[AnyProfile]:
     profiles: dict[str, AnyProfile] = {}
     failures: list[Failure] = []
-    spelling, parse = spelling_of(source), source.format in ("csv", "tsv")
+    spelling, parse = spelling_of(source), source.format in TEXTS
     with progress("reading source") as advance:
         for batch in read(source, names=None, failures=failures):
             for name, cells in zip(batch.schema.names, batch.columns, strict=True):

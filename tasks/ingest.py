@@ -23,10 +23,12 @@ from tasks.parquet import write_parquet
 from tasks.progress import progress
 from tasks.readers import read, spelling_of
 from tasks.readers.cells import cast
+from tasks.readers.fingerprint import fingerprint, stamp
 from tasks.readers.images import Images
 from tasks.readers.locate import format_of
-from tasks.readers.problems import UnreachableError
+from tasks.readers.problems import UnreachableError, refused
 from tasks.references import Reference
+from tasks.steps import once
 from tasks.storage import write_json
 
 if TYPE_CHECKING:
@@ -48,12 +50,18 @@ def _went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN4
     return False
 
 
+def _of_source(contract: Contract, *, run: str, source: str | None = None) -> str | None:  # noqa: ARG001 - as ingest
+    """Return what the source's bytes are known by; None: it is a database."""
+    return fingerprint(_origin(contract, source))
+
+
 @task(
     retries=3,
     retry_delay_seconds=[2, 10, 30],  # a network's hiccup, a restart, a failover
     retry_condition_fn=_went_away_by_itself,
     cache_policy=NO_CACHE,  # the source may have changed under the same name
 )
+@once("source.parquet", "left-out.json", basis=_of_source)
 def ingest(contract: Contract, *, run: str, source: str | None = None) -> Reference:
     """Read a contract's source into `<run>/source.parquet`.
 
@@ -68,8 +76,6 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
         ReleaseError: the run's folder cannot be written.
     """
     origin = _origin(contract, source)
-    if contract.image is not None and format_of(origin) in ("csv", "tsv"):
-        origin = replace(origin, format="images")  # a list of them
     path = Path(run) / "source.parquet"
     try:
         with progress("reading source") as advance:
@@ -83,6 +89,13 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
 
 
 def _origin(contract: Contract, location: str | None) -> Source:
+    """Return the source that is read; a CSV is a list of images, where the contract has any."""
+    origin = _stated(contract, location)
+    listed = contract.image is not None and format_of(origin) in ("csv", "tsv")
+    return replace(origin, format="images") if listed else origin
+
+
+def _stated(contract: Contract, location: str | None) -> Source:
     if contract.source is None and location is None:
         raise ContractError(
             "the source is known", "neither the contract nor the caller states one", "Give --source, or a contract's"
@@ -113,6 +126,7 @@ def _batches(contract: Contract, source: Source, tally: "_Tally", *, notes: Path
     Rows whose image does not fit are left out; `notes` is where their files are listed.
     """
     schema, spelling, image = _nullable(contract), spelling_of(source), contract.image
+    before = stamp(source)
     form = format_of(source) if image is not None else None
     structural: list[Failure] = []
     for batch in read(source, names=contract.names, failures=structural, image="" if image is None else image.name):
@@ -123,6 +137,13 @@ def _batches(contract: Contract, source: Source, tally: "_Tally", *, notes: Path
         tally.rows += batch.num_rows
         rows = pa.RecordBatch.from_arrays(arrays, schema=schema)
         yield rows if image is None else rows.filter(rows.column(image.name).is_valid())
+    if stamp(source) != before:
+        raise refused(
+            "source.changed",
+            "the source stays as it is while it is read",
+            "a file of it was changed, added or taken away meanwhile",
+            "Run again when whoever writes it is done",
+        )
     if (images := tally.images) is not None and images.left_out:
         write_json(notes, images.record())
         logger.warning("%s of %s images do not fit the contract", f"{images.left_out:,}", f"{images.rows:,}")

@@ -11,12 +11,22 @@ from data_contracts import Contract
 from tasks.references import Reference
 from tasks.storage import atomic, digest_file
 
-__all__ = ["BATCH_ROWS", "batch_rows", "count_rows", "read_batches", "read_schema", "read_table", "write_parquet"]
+__all__ = [
+    "BATCH_ROWS",
+    "batch_rows",
+    "count_rows",
+    "cut_parts",
+    "read_batches",
+    "read_schema",
+    "read_table",
+    "write_parquet",
+]
 
 BATCH_ROWS = 100_000
 """Rows of a batch and of a row group: 12 MB of a 15-column table, and as fast to write as larger ones."""
 
-_IMAGE_BYTES = 2**26  # of the images of a batch, as pixels or as files: 85,598 of 28 x 28, 1,365 of 128 x 128 in colour
+_PIXEL_BYTES = 2**26  # of the images of a batch: 85,598 of 28 x 28, 1,365 of 128 x 128 in colour
+_FILE_BYTES = 2**24  # of image files read at a time: what copies and compresses them holds them several times
 _ZSTD_LEVEL = 3  # level 1 saves no time, level 9 costs twice the time for nothing smaller
 
 
@@ -61,7 +71,7 @@ def read_batches(
 def batch_rows(contract: Contract) -> int:
     """Return how many rows of a contract a batch has at most, so that its images' pixels take little memory."""
     image = contract.image
-    return BATCH_ROWS if image is None else max(1, min(BATCH_ROWS, _IMAGE_BYTES // math.prod(image.pixels)))
+    return BATCH_ROWS if image is None else max(1, min(BATCH_ROWS, _PIXEL_BYTES // math.prod(image.pixels)))
 
 
 def _bounded(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
@@ -71,13 +81,42 @@ def _bounded(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
         return BATCH_ROWS
     size: int = sum(file.metadata.row_group(place).total_byte_size for place in range(file.num_row_groups))
     rows: int = file.metadata.num_rows
-    return max(1, _IMAGE_BYTES * rows // max(size, 1))
+    return max(1, _FILE_BYTES * rows // max(size, 1))
 
 
 def read_schema(path: Path) -> tuple[pa.Schema, int]:
     """Return a Parquet file's Arrow schema and its number of rows, without reading its data."""
     with pq.ParquetFile(path) as file:
         return file.schema_arrow, file.metadata.num_rows
+
+
+def cut_parts(path: Path, folder: Path, *, part_bytes: int) -> None:
+    """Write a Parquet file's rows as `part-00000.parquet` and so on, each of about so many bytes.
+
+    It is cut between row groups, and the same file gives the same parts.
+
+    Raises:
+        ReleaseError: the disk is full, or the folder cannot be written.
+    """
+    schema, _ = read_schema(path)
+    with pq.ParquetFile(path) as file:
+        for number, groups in enumerate(_parts(file, part_bytes)):
+            batches = (batch for group in groups for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]))
+            write_parquet(folder / f"part-{number:05}.parquet", batches, schema=schema)
+
+
+def _parts(file: pq.ParquetFile, part_bytes: int) -> list[list[int]]:
+    """Return the row groups of each part."""
+    parts: list[list[int]] = [[]]
+    held = 0
+    for group in range(file.num_row_groups):
+        size: int = file.metadata.row_group(group).total_byte_size
+        if parts[-1] and held + size > part_bytes:
+            parts.append([])
+            held = 0
+        parts[-1].append(group)
+        held += size
+    return parts
 
 
 def count_rows(path: Path) -> int | None:

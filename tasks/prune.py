@@ -17,8 +17,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import ReleaseError
-from tasks.releases.layout import PINS, POINTER, locked, pointed, releases
-from tasks.storage import storage_errors
+from tasks.releases.layout import PINS, POINTER, pointed, releases
+from tasks.storage import locked, storage_errors
 
 __all__ = ["Pruned", "prune"]
 

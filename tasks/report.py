@@ -94,7 +94,7 @@ def report(
         "comparison": standing.said,
         "scores": [_score(score) for score in scores.scores],
         "verdict": {"passed": verdict.passed, "checks": [_check(judgement) for judgement in verdict.judgements]},
-        "versions": versions(),
+        "versions": versions() | ({} if contract.image is None else {"pillow": version("pillow")}),
     }
     evidence = Evidence(str(Path(run) / "evidence.json"), str(Path(run) / "report.html"))
     write_json(Path(evidence.facts), facts)

@@ -22,6 +22,7 @@ from tasks.reports.words import SCORES
 from tasks.scoring import Measured, measure
 from tasks.scoring.details import Details
 from tasks.scoring.privacy import spent
+from tasks.steps import once
 from tasks.storage import digest_file, write_json
 
 __all__ = ["score"]
@@ -33,6 +34,7 @@ _FEWEST_SELECTED = 30
 
 
 @task
+@once("scores.json", "details.json")
 def score(
     contract: Contract,
     *,

@@ -19,6 +19,7 @@ from data_contracts import DataError
 from data_contracts.conditions import Selection
 from tasks.parquet import read_batches, read_schema, write_parquet
 from tasks.references import Reference, Selected, Split
+from tasks.steps import once
 from tasks.validation.predicates import meets
 
 __all__ = ["select"]
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 @task(name="select", cache_policy=NO_CACHE)  # its files must be there afterwards
+@once("selected/*.parquet")
 def select(parts: Split, selection: Selection, *, run: str, seed: int) -> Selected:
     """Take the rows that meet the conditions, of each stratum as many as leave the shares that are asked for.
 

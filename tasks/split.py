@@ -19,6 +19,7 @@ from data_contracts import Contract, DataError, Failure
 from tasks.parquet import read_batches, read_schema, write_parquet
 from tasks.progress import Advance, progress
 from tasks.references import Reference, Split
+from tasks.steps import once
 
 __all__ = ["split"]
 
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 @task(name="split", cache_policy=NO_CACHE)  # artefacts lie in the run's folder: the engine has nothing to keep
+@once("train.parquet", "holdout.parquet")
 def split(contract: Contract, data: Reference, *, run: str, seed: int) -> Split:
     """Cut `contract.holdout` of the rows off, drawn by the seed.
 

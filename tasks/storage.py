@@ -1,18 +1,28 @@
 """Writing files so that they are whole or absent, and the digests by which they are known."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from data_contracts import ReleaseError
 
-__all__ = ["atomic", "digest_file", "digest_folder", "partial_of", "storage_errors", "write_json", "write_text"]
+__all__ = [
+    "atomic",
+    "digest_file",
+    "digest_folder",
+    "locked",
+    "partial_of",
+    "storage_errors",
+    "write_json",
+    "write_text",
+]
 
 
 @contextmanager
@@ -65,6 +75,43 @@ def storage_errors(path: Path) -> Iterator[None]:
                 "Give this user the right to write there, or choose another folder",
             ) from error
         raise
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time work in a folder, which is made if need be; leave no empty one behind.
+
+    Who waited for a folder that is gone by then locks the one that stands in its place.
+    """
+    while (descriptor := _lock(folder)) is None:
+        pass
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int | None:
+    """Return the descriptor that holds the lock; None: the folder went while it was waited for."""
+    with suppress(FileExistsError):
+        folder.mkdir(parents=True)
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.samestat(os.stat(folder), os.fstat(descriptor)):  # noqa: PTH116 - beside its twin
+            return descriptor
+    except FileNotFoundError:
+        pass
+    except BaseException:
+        os.close(descriptor)
+        raise
+    os.close(descriptor)
+    return None
 
 
 def write_text(path: Path, text: str) -> None:

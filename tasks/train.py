@@ -30,6 +30,7 @@ from tasks.learning.sheets import save_sheet
 from tasks.parquet import batch_rows, read_batches
 from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
+from tasks.steps import once, workplace
 from tasks.storage import digest_folder, write_json
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ _LEAST_ROWS = 10  # fewer have no held-out rows to judge a model by
 
 # a failure repeats exactly: no retries; the artefact lies in the run's folder
 @task(name="train", cache_policy=NO_CACHE)
+@once("model/*", "training.json", chance=lambda trained: trained.cut)
 def train(
     contract: Contract,
     train: Reference,
@@ -82,7 +84,7 @@ def train(
     learner = named(name, images=images)()
     _check(train, budget_seconds=budget_seconds, steps=steps)
     privacy = _privacy(contract, train, name, epsilon=epsilon)
-    generator = torch.Generator().manual_seed(seed) if privacy is None else secret_generator(Path(run), seed)
+    generator = torch.Generator().manual_seed(seed) if privacy is None else secret_generator(workplace(Path(run)), seed)
     encoder, x = _encode(contract, train, generator=generator, privacy=privacy)
     asked = {
         "model": name,
@@ -91,7 +93,7 @@ def train(
         "steps": steps,
         "epsilon": epsilon,
     }
-    checkpoint = DiskCheckpoint(Path(run) / "checkpoint", {**asked, **_basis(contract, train)})
+    checkpoint = DiskCheckpoint(workplace(Path(run)) / "checkpoint", {**asked, **_basis(contract, train)})
     with one_thread(), steps_shown("training") as follow:
         curve = Curve(follow, checkpoint)
         sheet = partial(save_sheet, Path(run) / "samples.png") if images else None

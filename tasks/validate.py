@@ -30,6 +30,7 @@ from tasks.parquet import read_batches, read_schema
 from tasks.progress import Advance, progress
 from tasks.references import Reference
 from tasks.reports import pages
+from tasks.steps import once
 from tasks.storage import write_json, write_text
 from tasks.validation.fingerprints import fingerprints
 from tasks.validation.frames import frame_of, integers
@@ -72,6 +73,7 @@ class Validation:
 
 
 @task(name="validate", task_run_name="validate-{name}", cache_policy=NO_CACHE)  # its files must be there afterwards
+@once("validation-{name}.*")
 def validate(contract: Contract, data: Reference, *, run: str, name: str) -> Validation:
     """Hold a Parquet file to the contract and write what came of it.
 

@@ -21,7 +21,7 @@ from tasks.storage import digest_file
 
 __all__ = ["Verified", "locate", "read_manifest", "verify"]
 
-_DATA = "data/part-00000.parquet"
+_DATA = "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +148,14 @@ def _require_rows(release: Path, rows: int) -> None:
     """Look at the data's own footer: a file that was cut off before it was listed would be as listed."""
     from tasks.parquet import count_rows
 
-    found = count_rows(release / _DATA)
-    if found is None:
-        raise _wrong(f"{_DATA} is no whole Parquet file", "the data of a release can be read")
+    found = 0
+    for part in sorted((release / _DATA).glob("*.parquet")):
+        counted = count_rows(part)
+        if counted is None:
+            raise _wrong(f"{_DATA}/{part.name} is no whole Parquet file", "the data of a release can be read")
+        found += counted
     if found != rows:
-        raise _wrong(f"{_DATA} has {found:,} rows instead of {rows:,}", "the data of a release has its rows")
+        raise _wrong(f"{_DATA}/*.parquet has {found:,} rows instead of {rows:,}", "the data of a release has its rows")
 
 
 def _wrong(fact: str, rule: str = "every file of a release is as its manifest says") -> ReleaseError:

@@ -44,7 +44,7 @@ class Plan:
         honesty: of what later weights gain on rows learned from, the least share that holds for rows held in too;
             a gain beyond it is of these rows, not of what they have in common.
         folds: F, where the columns before a column all but name a row; 1: none.
-        folded: times as many passes, where there are folds: a network then has fewer rows.
+        folded: times as many passes, where there are folds: more learn by heart what lies beside a row left out.
         holdin: share of the training rows that judge.
         judged_rows: at most so many.
         guards: shares of the planned passes after which a membership attack on rows held in is tried.
@@ -58,8 +58,8 @@ class Plan:
     gaussians: int = 6
     knots: int = 32
     curve: int = 8
-    cell_passes: int = 10_000_000
-    passes: tuple[int, int] = (4, 60)
+    cell_passes: int = 20_000_000
+    passes: tuple[int, int] = (4, 50)
     batches: int = 32
     rate: float = 2e-3
     fall: float = 1.0
@@ -70,7 +70,7 @@ class Plan:
     certainty: float = 1.0
     honesty: float = 0.1
     folds: int = 2
-    folded: float = 1.5
+    folded: float = 0.75
     holdin: float = 0.1
     judged_rows: int = 10_000
     guards: tuple[float, ...] = (0.15, 0.3, 0.6)

@@ -1,5 +1,6 @@
 """What a source's images look like, by their headers alone, and the draft of their column."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 
@@ -15,6 +16,7 @@ from tasks.readers.images import is_image
 
 __all__ = ["ImageProfile", "as_classes", "holds_images"]
 
+_LABEL = re.compile("label|class|target|category|y$", re.IGNORECASE)
 _MOST_CLASSES = 100  # numbers beside images are classes where they are so few, and counts where they are more
 
 
@@ -81,9 +83,16 @@ def _within(size: tuple[int, int]) -> tuple[int, int]:
     return height, width
 
 
-def as_classes(column: Column, profile: Profile) -> Column:
-    """Return the draft of a column beside images: a few whole numbers are classes."""
-    if column.kind != "integer" or profile.counts is None or len(profile.counts) > _MOST_CLASSES:
+def as_classes(column: Column, profile: Profile, *, alone: bool) -> Column:
+    """Return the draft of a column beside images: a few whole numbers are classes, where they are called so.
+
+    Args:
+        column: as it would be drafted of a table.
+        profile: of the column.
+        alone: nothing else is known of an image, whatever this is called.
+    """
+    few = profile.counts is not None and len(profile.counts) <= _MOST_CLASSES
+    if column.kind != "integer" or profile.counts is None or not (few and (alone or _LABEL.match(column.name))):
         return column
     shared = min(profile.counts.values(), default=0) >= FREQUENT
     values = tuple(sorted(int(value) for value in profile.counts)) if shared else None

@@ -18,7 +18,10 @@ from tasks.readers.spelling import Spelling
 from tasks.readers.sql import read_sql
 from tasks.readers.text import read_text
 
-__all__ = ["read", "spelling_of"]
+__all__ = ["TEXTS", "read", "spelling_of"]
+
+TEXTS = ("csv", "tsv", "images")
+"""Formats whose cells are texts, to be read as what they may be."""
 
 
 def read(
@@ -54,8 +57,8 @@ def read(
 
 
 def spelling_of(source: Source) -> Spelling:
-    """Return how a source writes its cells; in a text file the empty cell is not known either."""
-    if format_of(source) in ("csv", "tsv"):
+    """Return how a source writes its cells; in a text file, or a list of images, the empty cell is not known either."""
+    if format_of(source) in TEXTS:
         return Spelling(("", *source.unknown), source.decimal)
     return Spelling(source.unknown)
 

@@ -1,7 +1,8 @@
 """A folder of images: a class for each sub-folder, or a CSV file that says what there is to know of each image.
 
-The CSV is `metadata.csv` in the folder, as Hugging Face's `imagefolder` has it, or the location itself; its column
-`file_name` (or the one named like the contract's images) holds paths below its folder, its others are the contract's.
+The CSV is `metadata.csv` in the folder, as Hugging Face's `imagefolder` has it, `labels.csv`, or the location itself.
+Its column `file_name`, or the one named like the contract's images, holds paths below its folder; its others are the
+contract's.
 """
 
 import re
@@ -20,7 +21,7 @@ from tasks.readers.text import read_text
 __all__ = ["read_folder"]
 
 _NOTES = (".csv", ".html", ".json", ".jsonl", ".md", ".pdf", ".txt", ".xml", ".yaml")  # may lie beside images
-_TABLE = "metadata.csv"
+_TABLES = ("metadata.csv", "labels.csv")  # at the top of the folder
 _FILE = "file_name"
 _BATCH_FILES = 1_000
 _BATCH_BYTES = 2**25  # of files held at once, give or take one
@@ -41,10 +42,9 @@ def read_folder(
         DataError: `source.missing`, `table.columns`, and what a text source raises.
     """
     files, top = find_files(source), _top(source)
-    tables = [file for file in files if _under(file, top) == (_TABLE if top else PurePosixPath(file.path).name)]
-    if source.location.endswith(".csv") or (top and tables):
-        table = tables[0] if tables else files[0]
-        yield from _listed(table, files, source, names=names, image=image, failures=failures)
+    tables = files if source.location.endswith(".csv") else [file for file in files if _under(file, top) in _TABLES]
+    if tables:
+        yield from _listed(tables[-1], files, source, names=names, image=image, failures=failures)
     else:
         yield from _classed(files, top, source, names=names, image=image)
 
@@ -100,7 +100,7 @@ def _label(images: Sequence[File], top: str, *, names: Sequence[str] | None, ima
     asked = [name for name in names if name != image and name not in dict(images[0].partitions)]
     if len(asked) > 1 or (asked and not folders):
         fact = f"{len(asked)} are asked for beside the image, and {'one sub-folder' if folders else 'none'} names them"
-        remedy = f"Put a {_TABLE} with the columns {', '.join((_FILE, *asked))} into the folder"
+        remedy = f"Put a {_TABLES[0]} with the columns {', '.join((_FILE, *asked))} into the folder"
         raise refused("table.columns", "what a contract asks of an image is known", fact, remedy)
     return asked[0] if asked else None
 

@@ -18,11 +18,12 @@ import numpy as np
 import pyarrow as pa
 
 from data_contracts import DataError, Source
+from tasks.pictures import MAXIMUM_PIXELS
 from tasks.readers.images import tensor_type
 from tasks.readers.locate import File, find_files, open_bytes, reading
 from tasks.readers.problems import check_columns, refused
 
-__all__ = ["read_idx", "read_npz"]
+__all__ = ["labels_beside", "read_idx", "read_npz"]
 
 _BATCH_BYTES = 2**24  # of pixels held at once
 _UBYTE = 8  # IDX's word for uint8
@@ -69,8 +70,8 @@ def read_idx(source: Source, *, names: Sequence[str] | None, image: str) -> Iter
     if not images:
         raise _no_images("IDX")
     for file in images:
-        label, beside = _label(names, image), _beside(file, arrays, source)
-        others = [] if label is None or beside is None else [replace(beside, name=label)]
+        label = _label(names, image)
+        others = [] if label is None else [replace(_idx(beside), name=label) for beside in labels_beside(file)]
         yield from _rows(arrays[file.path], others, names=names, image=image, file=file)
 
 
@@ -114,9 +115,12 @@ def _rows(
     """
     check_columns([image, *(each.name for each in others)], names, shown=True, label=file.label)
     count, height, width, *channels = images.shape
-    kind = tensor_type(height, width, channels[0] if channels else 1)
     size = height * width * (channels[0] if channels else 1)
-    rows = max(1, _BATCH_BYTES // max(size, 1))
+    if not 0 < height * width <= MAXIMUM_PIXELS:
+        fact = f"those of {file.label} have {height:,} x {width:,} pixels"
+        raise refused("source.format", f"images have up to {MAXIMUM_PIXELS:,} pixels", fact, "Check the file")
+    kind = tensor_type(height, width, channels[0] if channels else 1)
+    rows = max(1, _BATCH_BYTES // size)
     with ExitStack() as stack:
         streams = [stack.enter_context(each.open()) for each in (images, *others)]
         for start in range(0, count, rows):
@@ -166,17 +170,12 @@ def _idx(file: File) -> _Array:
     return _Array("label", np.dtype(_IDX_DTYPES[head[2]]), shape, opened)
 
 
-def _beside(file: File, arrays: dict[str, _Array], source: Source) -> _Array | None:
-    """Return the labels of a file of images: those named like it, among the source's files or beside it."""
+def labels_beside(file: File) -> list[File]:
+    """Return the file of labels that goes with one of images by its name, where there is one."""
     path = PurePosixPath(file.path)
     named = str(path.with_name(re.sub("images", "labels", re.sub("idx[34]", "idx1", path.name))))
-    if named == file.path:
-        return None
-    either = (named, named.removesuffix(".gz"), f"{named}.gz")
-    labels = next((arrays[path] for path in either if path in arrays), None)
-    if labels is None and file.path.rstrip("/").endswith(source.location.rpartition("/")[2]):
-        labels = next((_idx(found) for path in either for found in _there(path, file)), None)
-    return labels
+    either = () if named == file.path else (named, named.removesuffix(".gz"), f"{named}.gz")
+    return [found for each in dict.fromkeys(either) for found in _there(each, file)][:1]
 
 
 def _there(path: str, beside: File) -> list[File]:

@@ -20,7 +20,7 @@ __all__ = ["Champion", "champion", "compared", "require_next_version"]
 
 logger = logging.getLogger(__name__)
 
-_DATA, _CONTRACT = "data/part-00000.parquet", "contract.yaml"
+_DATA, _CONTRACT = "data", "contract.yaml"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,32 +8,49 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts import Contract
-from tasks.parquet import read_schema, read_table
+from tasks.parquet import read_batches, read_schema, read_table
+from tasks.pictures import pixels_of
 
 __all__ = ["distances"]
 
+_BATCH_IMAGES = 1_000  # 50 MB of pixels, of 128 x 128 in colour
 _DIGITS = 4  # beyond them, chance
 
 
 def distances(contract: Contract, one: Path, other: Path) -> dict[str, float]:
-    """Return by column how far apart two Parquet files are, 0 to 1; ids, and columns of other types, are passed over.
+    """Return by column how far apart two Parquet files, or folders of parts, are, 0 to 1.
+
+    Ids, and columns of other types, are passed over.
 
     Of numbers, dates and timestamps it is Kolmogorov's and Smirnov's distance, of categories and booleans the total
-    variation. A null is one more value, the greatest.
+    variation. A null is one more value, the greatest. Images are compared by how bright each is on average.
     """
-    schemas = [read_schema(path)[0] for path in (one, other)]
+    schemas = [read_schema(_parts(path)[0])[0] for path in (one, other)]
     found = {}
     for column in contract.columns:
         known = all(column.name in schema.names for schema in schemas)
         if column.kind != "id" and known and schemas[0].field(column.name).type == schemas[1].field(column.name).type:
-            first, second = (_column(path, column.name) for path in (one, other))
+            read = _brightness if column.kind == "image" else _column
+            first, second = (read(path, column.name) for path in (one, other))
             ordered = column.kind not in ("category", "boolean")
             found[column.name] = round(_steps(first, second) if ordered else _shares(first, second), _DIGITS)
     return found
 
 
+def _parts(path: Path) -> list[Path]:
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+
+
 def _column(path: Path, name: str) -> pa.Array:
-    return read_table(path, [name]).column(0).combine_chunks()
+    whole = pa.concat_tables(read_table(part, [name]) for part in _parts(path)).column(0)
+    return whole.unify_dictionaries().combine_chunks()
+
+
+def _brightness(path: Path, name: str) -> pa.Array:
+    """Return the average of each image's values, 0 to 255."""
+    batches = (batch for part in _parts(path) for batch in read_batches(part, [name], rows=_BATCH_IMAGES))
+    parts = [pixels_of(batch.column(0)).mean((1, 2, 3)) for batch in batches]
+    return pa.array(np.concatenate(parts) if parts else [], pa.float64())
 
 
 def _steps(one: pa.Array, other: pa.Array) -> float:

@@ -1,11 +1,7 @@
 """Where what of a release lies, and who may write under a contract's folder at a time."""
 
-import fcntl
 import json
-import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,7 +16,6 @@ __all__ = [
     "SIGNATURE",
     "Pointer",
     "is_release",
-    "locked",
     "next_release",
     "point",
     "pointed",
@@ -87,43 +82,6 @@ def pointed(folder: Path) -> Pointer | None:
 def point(folder: Path, pointer: Pointer) -> None:
     """Let a contract's folder point to a release, at once or not at all."""
     write_json(folder / POINTER, asdict(pointer))
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time write under a contract's folder; leave no empty folder behind.
-
-    Who waited for a folder that is gone by then locks the one that stands in its place.
-    """
-    while (descriptor := _lock(folder)) is None:
-        pass
-    try:
-        yield
-    finally:
-        with suppress(OSError):
-            folder.rmdir()
-        os.close(descriptor)
-
-
-def _lock(folder: Path) -> int | None:
-    """Return the descriptor that holds the lock; None: the folder went while it was waited for."""
-    with suppress(FileExistsError):
-        folder.mkdir(parents=True)
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.path.samestat(os.stat(folder), os.fstat(descriptor)):  # noqa: PTH116 - beside its twin
-            return descriptor
-    except FileNotFoundError:
-        pass
-    except BaseException:
-        os.close(descriptor)
-        raise
-    os.close(descriptor)
-    return None
 
 
 def _is_folder(path: Path) -> bool:

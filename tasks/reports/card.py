@@ -49,7 +49,7 @@ def _front_matter(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, 
         **_licence(contract.licence),
         "size_categories": [_size(manifest["rows"])],
         **_task(contract),
-        "tags": ["synthetic", "tabular"],
+        "tags": ["synthetic", "tabular" if contract.image is None else "image"],
         "configs": [{"config_name": "default", "data_files": files}],
     }
     return {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
@@ -64,6 +64,8 @@ def _task(contract: Contract) -> dict[str, list[str]]:
     if contract.target is None:
         return {}
     classes = contract[contract.target].kind in ("category", "boolean")
+    if contract.image is not None:
+        return {"task_categories": ["image-classification"]} if classes else {}
     return {"task_categories": ["tabular-classification" if classes else "tabular-regression"]}
 
 

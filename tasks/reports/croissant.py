@@ -40,6 +40,16 @@ _TYPES = {
     "date": "sc:Date",
     "timestamp": "sc:DateTime",
     "id": "sc:Text",
+    "image": "sc:ImageObject",
+}
+
+
+_PARTS = {
+    "@type": "cr:FileSet",
+    "@id": "parts",
+    "name": "parts",
+    "encodingFormat": "application/x-parquet",
+    "includes": "data/*.parquet",
 }
 
 
@@ -48,9 +58,10 @@ def croissant(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, Any]
 
     Args:
         contract: of the release.
-        manifest: of the release; its one file of data is described.
+        manifest: of the release; its file of data is described, or its parts and their set.
     """
-    [data] = [name for name in manifest["files"] if name.startswith("data/")]
+    parts = sorted(name for name in manifest["files"] if name.startswith("data/"))
+    source = {"fileObject": {"@id": parts[0]}} if len(parts) == 1 else {"fileSet": {"@id": _PARTS["@id"]}}
     described = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
@@ -60,10 +71,10 @@ def croissant(contract: Contract, manifest: Mapping[str, Any]) -> dict[str, Any]
         "citeAs": f"{contract.id}, synthetic release {manifest['release']}. {contract.licence}".strip(),
         "version": manifest["release"],
         "datePublished": manifest["created"],
-        "keywords": ["synthetic", "tabular"],
+        "keywords": ["synthetic", "tabular" if contract.image is None else "images"],
         "isLiveDataset": False,
-        "distribution": [_file(data, manifest["files"][data])],
-        "recordSet": [_record_set(contract, data)],
+        "distribution": [*(_file(name, manifest["files"][name]) for name in parts), *([_PARTS] if parts[1:] else [])],
+        "recordSet": [_record_set(contract, source)],
     }
     return described | ({"license": contract.licence} if contract.licence else {})
 
@@ -87,23 +98,26 @@ def _file(name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _record_set(contract: Contract, data: str) -> dict[str, Any]:
+def _record_set(contract: Contract, source: Mapping[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
         "@type": "cr:RecordSet",
         "@id": "rows",
         "name": contract.name,
-        "field": [_field(column, data) for column in contract.columns],
+        "field": [_field(column, source) for column in contract.columns],
     }
     key = [{"@id": f"rows/{name}"} for name in contract.primary_key]
     return described | ({"key": key} if key else {})
 
 
-def _field(column: Column, data: str) -> dict[str, Any]:
+def _field(column: Column, source: Mapping[str, Any]) -> dict[str, Any]:
+    found = {**source, "extract": {"column": column.name}}
+    if column.kind == "image":  # a struct, of which the bytes are the image
+        found["transform"] = {"jsonPath": "bytes"}
     return {
         "@type": "cr:Field",
         "@id": f"rows/{column.name}",
         "name": column.name,
         "description": column.description or column.name,
         "dataType": "sc:Integer" if column.storage == "integer" else _TYPES[column.kind],
-        "source": {"fileObject": {"@id": data}, "extract": {"column": column.name}},
+        "source": found,
     }

@@ -16,7 +16,7 @@ from tasks.validation.fingerprints import fingerprints
 
 __all__ = ["borne", "measures", "noted"]
 
-_BATCH_IMAGES = 10_000  # a frame of as many rows costs the library next to nothing beside decoding them
+_BATCH_IMAGES = 10_000  # one after the other is decoded; a frame of so many measures is quickly judged
 _NOTED = ("bytes", "mean", "variance")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data_contracts import Column, Contract, ContractError
+from data_contracts import Column, Contract, ContractError, Source
 from data_contracts.changes import changes
 from data_contracts.odcs import dump, loads
 from data_contracts.random_rows import random_rows
@@ -95,6 +95,24 @@ def test_what_a_contract_must_not_say_of_an_image_is_told_with_its_place(old, ne
 
     assert rule in str(error.value)
     assert path in str(error.value)
+
+
+@pytest.mark.parametrize(("share", "right"), [(0.25, True), (0, True), (1, False), (-0.1, False)])
+def test_a_share_of_images_may_be_left_out(share, right):
+    contract = replace(CONTRACT, source=Source(location="/photographs", format="images", leave_out=share))
+
+    if right:
+        assert loads(dump(contract)) == contract
+    else:
+        with pytest.raises(ContractError, match="not a share"):
+            loads(dump(contract))
+
+
+def test_of_a_table_nothing_is_left_out():
+    table = replace(CONTRACT, columns=CONTRACT.columns[:1], source=Source(location="/a.csv", leave_out=0.1))
+
+    with pytest.raises(ContractError, match="where there are none"):
+        loads(dump(table))
 
 
 def test_one_column_holds_images():

@@ -13,6 +13,7 @@ from tasks.generate import generate
 from tasks.parquet import write_parquet
 from tasks.publish import Release, publish
 from tasks.references import Challenger, Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
+from tasks.releases.layout import releases
 from tasks.report import report
 from tasks.train import train
 
@@ -67,9 +68,15 @@ class Made:
         margin: float = 0.02,
         rows: int = 1_000_000,
         selection: dict[str, list[str]] | None = None,
+        seed: int | None = None,
     ) -> Release:
-        """Compare, report and publish, with a score that a test may choose."""
+        """Compare, report and publish, with a score that a test may choose.
+
+        Unless a seed is named, another one stands in the parameters each time: the very same is not published again.
+        """
         contract = contract or self.contract
+        before = len(releases(root / contract.id)) if (root / contract.id).is_dir() else 0
+        parameters = {**PARAMETERS, "seed": before if seed is None else seed}
         scores = (Score("column_shapes", shapes, "sdmetrics.QualityReport", "0.32.0", 0, {"train": rows}, floor=0.99),)
         verdict = Verdict((Judgement(SHAPES, shapes, passed=shapes >= 0.9),))
         words = selection or EVERYTHING
@@ -87,7 +94,7 @@ class Made:
             standing=standing,
         )
         return publish.fn(
-            contract, evidence, trained=self.trained, standing=standing, parameters=PARAMETERS, root=str(root)
+            contract, evidence, trained=self.trained, standing=standing, parameters=parameters, root=str(root)
         )
 
 

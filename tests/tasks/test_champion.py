@@ -1,5 +1,6 @@
 """The champion and its challengers, drift, contracts that change, and several runs at once."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 from release_making import CONTRACT, made, real_table
 
-from data_contracts import ContractError, ReleaseError
+from data_contracts import ContractError, ReleaseError, ReleaseRefusedError
 from flows.gate import require_champion
 from tasks.releases.drift import distances
-from tasks.releases.layout import locked, next_release, pointed, releases
+from tasks.releases.layout import next_release, pointed, releases
 from tasks.releases.manifest import read_manifest
+from tasks.storage import locked
 from tasks.verify import locate, verify
 
 
@@ -152,7 +154,9 @@ def test_several_runs_at_once_get_a_version_each_and_follow_one_another(run, tmp
 
     with ThreadPoolExecutor(len(scores)) as pool:
         done = list(
-            pool.map(lambda job: job[0].published(tmp_path / "root", shapes=job[1]), zip(runs, scores, strict=True))
+            pool.map(
+                lambda seed: runs[seed].published(tmp_path / "root", shapes=scores[seed], seed=seed), range(len(scores))
+            )
         )
 
     folder = tmp_path / "root" / "trips"
@@ -164,6 +168,37 @@ def test_several_runs_at_once_get_a_version_each_and_follow_one_another(run, tmp
         assert manifest["champion"] or champion
         champion = manifest["release"] if manifest["champion"] else champion
     assert latest(tmp_path / "root") == champion == locate(folder).name
+
+
+def test_what_is_published_already_is_not_published_again(run, tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="tasks")
+    first, again = (run.published(tmp_path, seed=0) for _ in range(2))
+
+    assert releases(tmp_path / "trips") == ["1.0.0-1"]
+    assert (again.version, again.uri, again.champion) == (first.version, first.uri, True)
+    assert "nothing has changed since 1.0.0-1: it stands" in caplog.text
+
+
+def test_a_run_that_was_killed_before_the_pointer_moved_moves_it_when_it_is_run_again(run, tmp_path):
+    run.published(tmp_path, seed=0)
+    pointer = (tmp_path / "trips" / "latest.json").read_bytes()
+    (tmp_path / "trips" / "latest.json").unlink()
+
+    run.published(tmp_path, seed=0)
+
+    assert (tmp_path / "trips" / "latest.json").read_bytes() == pointer
+    assert releases(tmp_path / "trips") == ["1.0.0-1"]
+
+
+def test_a_pointer_is_not_moved_to_what_was_kept_beside_it(run, tmp_path):
+    run.published(tmp_path)
+    run.published(tmp_path, shapes=0.91, seed=7)
+    again = run.published(tmp_path, shapes=0.91, seed=7)
+
+    assert (again.version, again.champion) == ("1.0.0-2", False)
+    assert latest(tmp_path) == "1.0.0-1"
+    with pytest.raises(ReleaseRefusedError):
+        require_champion(again)
 
 
 def test_who_waited_for_a_folder_that_is_gone_locks_the_one_in_its_place(tmp_path):

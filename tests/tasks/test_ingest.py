@@ -293,3 +293,26 @@ def test_an_interrupted_ingest_leaves_nothing(tmp_path, monkeypatch):
         ingest.fn(CONTRACT, run=str(tmp_path / "run"), source=good_csv(tmp_path))
 
     assert not list((tmp_path / "run").iterdir())
+
+
+@pytest.mark.parametrize("change", ["written to", "added", "taken away"])
+def test_a_source_that_changes_while_it_is_read_is_refused_and_nothing_is_written(tmp_path, monkeypatch, change):
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for name in "ab":
+        (folder / f"{name}.csv").write_text("a\n1\n2\n")
+
+    def read_and_change(*args, **options):
+        yield from read(*args, **options)
+        if change == "taken away":
+            (folder / "a.csv").unlink()
+        else:
+            (folder / f"{'b' if change == 'written to' else 'c'}.csv").write_text("a\n1\n3\n")
+
+    monkeypatch.setattr("tasks.ingest.read", read_and_change)
+
+    with pytest.raises(DataError, match="the source stays as it is while it is read") as refused:
+        ingest.fn(contract(Column(name="a", kind="integer"), location=str(folder)), run=str(tmp_path / "run"))
+
+    assert [failure.rule for failure in refused.value.failures] == ["source.changed"]
+    assert not (tmp_path / "run" / "source.parquet").exists()

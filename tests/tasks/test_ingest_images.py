@@ -26,6 +26,7 @@ from data_contracts.odcs import dump, loads
 from tasks.infer import infer
 from tasks.ingest import ingest
 from tasks.pictures import UnfitError, fitted, pixels_of, png_of
+from tasks.readers.fingerprint import fingerprint, stamp
 
 ROWS = 60
 PIXELS = pixels(7, count=ROWS)
@@ -54,7 +55,7 @@ def listed(folder, *, name="metadata.csv", column="file_name"):
     lines = [f"images/{row:03}.png,{label}" for row, label in enumerate(NAMES)]
     (folder / name).write_text("\n".join([f"{column},label", *lines]) + "\n")
     (folder / "README.md").write_text("What these images are.")
-    return str(folder if name == "metadata.csv" else folder / name)
+    return str(folder / name if name == "names.csv" else folder)
 
 
 def idx(folder, *, zipped=False, location=""):
@@ -113,6 +114,7 @@ SOURCES = {
     "a glob": lambda folder: f"{classes(folder)}/*/*.png",
     "another filesystem": remote,
     "a folder with a list": listed,
+    "a folder with labels": lambda folder: listed(folder, name="labels.csv"),
     "a list elsewhere": lambda folder: listed(folder, name="names.csv", column="image"),
     "idx": idx,
     "idx, zipped": lambda folder: idx(folder, zipped=True),
@@ -338,6 +340,63 @@ def test_a_cut_idx_file_is_refused(cut, tmp_path):
         ingest.fn(CONTRACT, run=str(tmp_path), source=str(path))
 
     assert [failure.rule for failure in error.value.failures] == ["source.format"]
+
+
+@pytest.mark.parametrize("shape", [(5, 2**31, 2**31), (5, 0, 9), (2**32 - 1, 12, 12)])
+def test_an_idx_file_that_asks_for_more_than_there_can_be_is_refused(shape, tmp_path):
+    path = Path(idx(tmp_path / "data"))
+    path.write_bytes(struct.pack(">BBBB3I", 0, 0, 8, 3, *shape) + bytes(100))
+
+    with pytest.raises(DataError) as error:
+        ingest.fn(replace(CONTRACT, columns=CONTRACT.columns[:1], target=None), run=str(tmp_path), source=str(path))
+
+    assert [failure.rule for failure in error.value.failures] == ["source.format"]
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("idx", "train-labels-idx1-ubyte"),
+        ("idx, zipped", "train-labels-idx1-ubyte.gz"),
+        ("a list elsewhere", "images/007.png"),
+        ("a folder with a list", "metadata.csv"),
+        ("a folder of classes", "boot/000.png"),
+    ],
+)
+def test_a_source_is_known_by_all_that_is_read_of_it(name, changed, tmp_path):
+    source = Source(location=SOURCES[name](tmp_path / "data"), format="images" if "list else" in name else None)
+    before = fingerprint(source), stamp(source)
+    path = tmp_path / "data" / changed
+    path.write_bytes(path.read_bytes() + b"x")
+
+    assert fingerprint(source) != before[0]
+    assert stamp(source) != before[1]
+
+
+def test_a_list_says_more_than_a_class_and_empty_cells_are_null(tmp_path):
+    for row, image in enumerate(PIXELS):
+        write(tmp_path / "data" / f"{row:03}.png", file_of(picture(image)))
+    lines = [f"{row:03}.png,{NAMES[row]},{row if row % 4 else ''},{row / 4:.2f}" for row in range(ROWS)]
+    (tmp_path / "data" / "metadata.csv").write_text("\n".join(["file_name,label,size,price", *lines]))
+
+    draft = infer(str(tmp_path / "data"))
+    table = pq.read_table(ingest.fn(loads(dump(draft)), run=str(tmp_path)).uri)
+
+    assert [column.kind for column in draft.columns] == ["image", "category", "integer", "number"]
+    assert table["size"].to_pylist() == [row if row % 4 else None for row in range(ROWS)]
+    assert table["price"].to_pylist() == [row / 4 for row in range(ROWS)]
+
+
+def test_images_may_have_nothing_beside_them(tmp_path):
+    for row, image in enumerate(PIXELS):
+        write(tmp_path / "data" / f"{row:03}.png", file_of(picture(image)))
+
+    draft = infer(str(tmp_path / "data"))
+
+    assert (draft.names, draft.target) == (("image",), None)
+    assert (pixels_of(pq.read_table(ingest.fn(draft, run=str(tmp_path)).uri)["image"]) == PIXELS).all()
+    alone = ingested(draft, idx(tmp_path / "idx"), tmp_path)
+    assert (pixels_of(alone["image"]) == PIXELS).all()
 
 
 @pytest.mark.parametrize("cut", [20, 2_000, -30])

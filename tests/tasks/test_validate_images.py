@@ -85,6 +85,15 @@ def test_each_rule_bites_alone(file, rules, tmp_path):
     assert not record["passed"]
 
 
+def test_sixteen_bits_of_colour_are_no_colour_of_eight(tmp_path):
+    contract = with_image(channels=3)
+    files = [png_of(one) for one in pixels(5, channels=3, count=ROWS - 1)]
+
+    broken, _ = held(contract, table([deep("colour"), *files], contract), tmp_path)
+
+    assert broken == {"image.mode": 1}
+
+
 @pytest.mark.parametrize("file", [None, b"no image"], ids=["nulls", "texts"])
 def test_a_file_without_one_image_is_judged_too(file, tmp_path):
     broken, record = held(CONTRACT, table([file] * ROWS), tmp_path)
