@@ -1,16 +1,16 @@
 """Planted cheats before the project's own gate: which threshold refuses which, and whether real rows pass.
 
-    python -m benchmarks.cheats [--rows N] [--seed S] [--write]
+    python -m benchmarks.cheats [tables | images] [--rows N] [--seed S] [--write]
 
-Adult's rows are dealt at random into train, as many fresh rows, and a holdout of a tenth; each cheat makes as many
-rows as train has.  The table is printed; `--write` puts it into docs/scores.md.  Exit status 1: a cheat was not refused
-by the threshold that is there for it, or the fresh rows were.
+Adult's rows, or Fashion-MNIST's, are dealt at random into train, as many fresh rows, and a holdout of a tenth; each
+cheat makes as many rows as train has.  The table is printed; `--write` puts it into docs/scores.md.  Exit status 1: a
+cheat was not refused by the threshold that is there for it, or the fresh rows were.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tasks.parquet import read_table
 from tasks.references import Score, Verdict
 from tasks.scoring import measure
 
-__all__ = ["CHEATS", "Cheat", "deal", "judged"]
+__all__ = ["CHEATS", "Cheat", "Parts", "deal", "judged", "refusals", "told"]
 
 _ROOT = Path(__file__).parents[1]
 _HELD_OUT = 0.1
@@ -139,39 +139,61 @@ def refusals(verdict: Verdict) -> list[str]:
     return [judgement.threshold.score for judgement in verdict.judgements if not judgement.passed]
 
 
-def main() -> int:
-    """Judge every cheat and print the table."""
-    asked = _arguments()
-    contract = load(find("adult"))
-    table = read_table(_ROOT / "datasets" / "adult.parquet")
-    parts = deal(table.slice(0, asked.rows or len(table)), asked.seed)
-    lines = [f"| rows made | {' | '.join(SHOWN.values())} | refused by |", "|---" * (len(SHOWN) + 2) + "|"]
+def told(
+    cheats: Mapping[str, Cheat], shown: Mapping[str, str], parts: Parts, contract: Contract, *, seed: int
+) -> tuple[str, list[str]]:
+    """Judge every cheat; return the table, and what was not as it should be, a line each.
+
+    Args:
+        cheats: by name.
+        shown: the scores that are columns of the table, and what these are called.
+        parts: the real rows.
+        contract: of these.
+        seed: of cheats and scores.
+    """
+    lines = [f"| rows made | {' | '.join(shown.values())} | refused by |", "|---" * (len(shown) + 2) + "|"]
     missed = []
-    for name, cheat in CHEATS.items():
+    for name, cheat in cheats.items():
         began = time.process_time()
-        scores, verdict = judged(cheat, parts, contract, seed=asked.seed)
+        scores, verdict = judged(cheat, parts, contract, seed=seed)
         refused = refusals(verdict)
-        figures = [f"{scores[score].value:.3f}".replace("0.", ".") for score in SHOWN]
+        figures = [f"{scores[score].value:.3f}".replace("0.", ".") for score in shown]
         lines.append(f"| {name} | {' | '.join(figures)} | {', '.join(f'`{each}`' for each in refused) or '–'} |")  # noqa: RUF001
         print(lines[-1], f"{time.process_time() - began:.0f} s", file=sys.stderr, flush=True)
         missed += [f"{name}: {score}" for score in cheat.refused_by if score not in refused]
         missed += [f"{name} is refused by {refused}"] if refused and not cheat.refused_by else []
     sizes = f"Train {len(parts.train):,} rows, holdout {len(parts.holdout):,}, each cheat {len(parts.train):,}"
-    head = f"{sizes}; seed {asked.seed}."
-    written = "\n".join([head, "", *lines])
+    return "\n".join([f"{sizes}; seed {seed}.", "", *lines]), missed
+
+
+def main() -> int:
+    """Judge every cheat and print the table."""
+    asked = _arguments()
+    table, contract, cheats, shown = _tables() if asked.of == "tables" else _images()
+    parts = deal(table.slice(0, asked.rows or len(table)), asked.seed)
+    written, missed = told(cheats, shown, parts, contract, seed=asked.seed)
     print(written)
     if asked.write:
-        _write(written)
+        _write(written, "cheats" if asked.of == "tables" else "image cheats")
     print("\n".join(missed), file=sys.stderr)
     return 1 if missed else 0
 
 
-def _write(text: str) -> None:
+def _tables() -> tuple[pa.Table, Contract, Mapping[str, Cheat], Mapping[str, str]]:
+    return read_table(_ROOT / "datasets" / "adult.parquet"), load(find("adult")), CHEATS, SHOWN
+
+
+def _images() -> tuple[pa.Table, Contract, Mapping[str, Cheat], Mapping[str, str]]:
+    from benchmarks import image_cheats
+
+    table = read_table(_ROOT / "datasets" / "fashion_mnist.parquet")
+    return table, load(find("fashion_mnist")), image_cheats.CHEATS, image_cheats.SHOWN
+
+
+def _write(text: str, name: str) -> None:
     """Put the table between its marks in docs/scores.md."""
-    path, marks = (
-        _ROOT / "docs" / "scores.md",
-        ("<!-- cheats: written by benchmarks/cheats.py -->", "<!-- cheats: end -->"),
-    )
+    path = _ROOT / "docs" / "scores.md"
+    marks = f"<!-- {name}: written by benchmarks/cheats.py -->", f"<!-- {name}: end -->"
     before, rest = path.read_text().split(marks[0])
     after = rest.split(marks[1])[1]
     path.write_text(f"{before}{marks[0]}\n\n{text}\n\n{marks[1]}{after}")
@@ -179,7 +201,8 @@ def _write(text: str) -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, help="of Adult; all of them unless said otherwise")
+    parser.add_argument("of", nargs="?", choices=("tables", "images"), default="tables")
+    parser.add_argument("--rows", type=int, help="of the dataset; all of them unless said otherwise")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true", help="put the table into docs/scores.md")
     return parser.parse_args()

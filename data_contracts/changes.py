@@ -19,7 +19,7 @@ Level = Literal["major", "minor", "patch"]
 _LEVELS: tuple[Level, ...] = get_args(Level)
 _TYPE = ("kind", "storage", "unit", "timezone", "height", "width", "channels")
 _READ = ("format", "formats", "resize")  # how the source is read
-_WORDS = ("description", "sensitivity")
+_WORDS = ("description", "sensitivity", "shown")
 _MADE = ("gate", "model", "target", "holdout", "minimum_rows")
 
 

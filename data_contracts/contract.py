@@ -68,6 +68,7 @@ class Column:
         channels: of an image: 1 for grey, 3 for red, green and blue.
         formats: in which the source's images may be written; None: in any of `IMAGE_FORMATS`.
         resize: the source's images of another size are resized; False: they break the contract.
+        shown: the report may show real images beside the synthetic ones; False: it never does.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Column:
     channels: int | None = None
     formats: tuple[str, ...] | None = None
     resize: bool = False
+    shown: bool = False
 
     @property
     def pixels(self) -> tuple[int, int, int]:

@@ -1,14 +1,19 @@
-"""The project's thresholds: held wherever a contract says nothing about the score.
+"""The project's thresholds, of tables and of images: held wherever a contract says nothing about the score.
 
 A contract can tighten or loosen each by its name, with a reason of its own; it cannot forget one.  Where the luck of
 the draw is known, the gate judges the near end of the interval (`flows.gate`), so these bounds hold no allowance for
 noise: they say what may truly be.  How they were chosen, and how often chance alone would break them:
-docs/decisions/0015-gate-and-luck.md; what they catch: docs/scores.md.
+docs/decisions/0015-gate-and-luck.md and 0024-scores-of-images.md; what they catch: docs/scores.md.
 """
 
-from data_contracts import Threshold
+from data_contracts import Contract, Threshold
 
-__all__ = ["DEFAULTS"]
+__all__ = ["DEFAULTS", "IMAGES", "defaults"]
+
+_OF_TWO_COLUMNS = ("two_sample_train", "singling_out_risk", "linkability_risk", "inference_risk")
+_OF_COLUMNS = ("data_validity", "column_shapes", *_OF_TWO_COLUMNS)
+_OF_CLASSES = ("missing_classes", "utility_gap")
+_OF_TABLES_ALONE = ("beta_recall",)
 
 DEFAULTS = (
     Threshold(
@@ -61,3 +66,55 @@ DEFAULTS = (
         maximum=0.02,
     ),
 )
+"""Of tables."""
+
+IMAGES = (
+    *(each for each in DEFAULTS if each.score not in _OF_TABLES_ALONE),
+    Threshold(
+        "frechet_distance",
+        "images blurred over a pixel of 28 are at .4 or more, one repeated above 1: beyond this they show other things",
+        maximum=0.3,
+    ),
+    Threshold(
+        "recall",
+        "real images have .95, what shows a few modes has none: below this, much of how real images vary is not there",
+        minimum=0.1,
+    ),
+    Threshold(
+        "coverage",
+        "real images have .97: below this, most kinds of real images have no synthetic one near them",
+        minimum=0.2,
+    ),
+    Threshold("missing_classes", "a class that is there in the real images is there in the synthetic ones", maximum=0),
+    Threshold(
+        "utility_gap",
+        "who learns from them errs on a quarter more of real images: above this, their classes are not to be relied on",
+        maximum=0.25,
+    ),
+    Threshold(
+        "near_copies_excess",
+        "a real image may not come back made noisy, blurred or re-encoded, beyond one in 200 and chance",
+        maximum=0.005,
+    ),
+    Threshold(
+        "pixel_membership_auc",
+        "as for membership_auc, by pixels: a network overlooks noise and blur, pixels do not",
+        maximum=0.515,
+    ),
+    Threshold("pixel_membership_tpr", "as for membership_tpr, by pixels", maximum=0.015),
+)
+"""Of images; those of columns and of classes hold where there are such."""
+
+
+def defaults(contract: Contract) -> tuple[Threshold, ...]:
+    """Return the thresholds that hold for a contract's kind of data."""
+    if contract.image is None:
+        return DEFAULTS
+    beside = [column for column in contract.columns if column.kind not in ("id", "image") and not column.primary_key]
+    target = None if contract.target is None else contract[contract.target].kind
+    without = {
+        *(() if beside else _OF_COLUMNS),
+        *(() if beside[1:] else _OF_TWO_COLUMNS),
+        *(() if target in ("category", "boolean") else _OF_CLASSES),
+    }
+    return tuple(threshold for threshold in IMAGES if threshold.score not in without)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 from data_contracts import Contract, ReleaseRefusedError, Threshold
-from flows.defaults import DEFAULTS
+from flows.defaults import defaults
 from tasks.publish import Release
 from tasks.references import Judgement, Score, Verdict
 
@@ -21,7 +21,7 @@ def judge(contract: Contract, scores: Iterable[Score]) -> Verdict:
     """Compare scores with the contract's thresholds and, where it is silent, with the project's."""
     found = {score.name: score for score in scores}
     named = {threshold.score for threshold in contract.gate}
-    thresholds = (*contract.gate, *(default for default in DEFAULTS if default.score not in named))
+    thresholds = (*contract.gate, *(default for default in defaults(contract) if default.score not in named))
     return Verdict(tuple(_judge(threshold, found) for threshold in thresholds))
 
 

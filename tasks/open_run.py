@@ -18,7 +18,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Contract, ContractError, ReleaseError, odcs
 from tasks.releases.champion import require_next_version
 from tasks.releases.signing import signer
-from tasks.reports.words import SCORES
+from tasks.reports.words import askable
 from tasks.storage import storage_errors, write_text
 
 __all__ = ["open_run"]
@@ -46,12 +46,13 @@ def open_run(contract: Contract, *, runs: str, releases: str) -> str:
 
 def _require_known_scores(contract: Contract) -> None:
     """Refuse a gate that could only refuse: now, not after the training."""
-    unknown = [threshold.score for threshold in contract.gate if threshold.score not in SCORES]
+    known = askable(contract)
+    unknown = [threshold.score for threshold in contract.gate if threshold.score not in known]
     if unknown:
         raise ContractError(
             "a gate asks for scores that there are",
             f"{', '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} none",
-            f"Choose among {', '.join(SCORES)}",
+            f"Choose among {', '.join(known)}",
         )
 
 

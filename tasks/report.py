@@ -111,12 +111,22 @@ def _shown(contract: Contract, run: Path, selected: Selected, synthetic: Referen
     """Return what a page shows beside the scores, where no promise forbids it."""
     from tasks.reports.sights import see
 
-    tables = {"train": selected.judged.train, "holdout": selected.judged.holdout, "synthetic": synthetic}
+    real = None if contract.image is None or contract.image.shown else _beside(contract)
+    tables = {
+        "train": read_table(Path(selected.judged.train.uri), real),
+        "holdout": read_table(Path(selected.judged.holdout.uri), real),
+        "synthetic": read_table(Path(synthetic.uri)),
+    }
     return {
-        "sights": see(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}),
+        "sights": see(contract, **tables),
         "details": _record(run / "details.json"),
         "training": _record(run / "training.json"),
     }
+
+
+def _beside(contract: Contract) -> list[str]:
+    """Return the names of the columns besides the image."""
+    return [column.name for column in contract.columns if column.kind != "image"]
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Safe to repeat because: the same tables and seed give the same bytes, each file 
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,7 @@ from prefect import task
 from data_contracts import Contract
 from tasks.parquet import read_table
 from tasks.references import Reference, Score, Scores, Trained
-from tasks.reports.words import SCORES
+from tasks.reports.words import askable
 from tasks.scoring import Measured, measure
 from tasks.scoring.details import Details
 from tasks.scoring.privacy import spent
@@ -66,7 +66,7 @@ def score(
     if learned is not None and learned != train:
         tables["learned"] = learned
     if "learned" in tables and min(train.rows, holdout.rows) < _FEWEST_SELECTED:
-        measured = Measured(_unjudged(tables, seed), Details())
+        measured = Measured(_unjudged(askable(contract), tables, seed), Details())
     else:
         measured = measure(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}, seed=seed)
     scores = (*measured.scores, *(spent(trained, seed) if trained else ()))
@@ -77,14 +77,15 @@ def score(
     return Scores(str(path), digest_file(path), scores)
 
 
-def _unjudged(tables: Mapping[str, Reference], seed: int) -> tuple[Score, ...]:
+def _unjudged(names: Sequence[str], tables: Mapping[str, Reference], seed: int) -> tuple[Score, ...]:
     """Return every score as one that could not be had: the gate then refuses, instead of passing by luck."""
     rows = {name: table.rows for name, table in tables.items()}
     found = min(rows["train"], rows["holdout"])
     note = f"{found:,} real rows are of the sort asked for; at least {_FEWEST_SELECTED} are needed on either side"
     package = f"likeness {version('likeness')}"
-    names = [name for name in SCORES if name != "epsilon"]
-    return tuple(Score(name, math.nan, "tasks.score", package, seed, rows, note=note) for name in names)
+    return tuple(
+        Score(name, math.nan, "tasks.score", package, seed, rows, note=note) for name in names if name != "epsilon"
+    )
 
 
 def _record(one: Score) -> dict[str, object]:

@@ -8,7 +8,7 @@ import pytest
 
 from data_contracts import Column, Contract, ReleaseRefusedError, Threshold
 from flows.cli import main
-from flows.defaults import DEFAULTS
+from flows.defaults import DEFAULTS, IMAGES
 from flows.gate import judge, require
 from tasks.references import Score
 from tasks.reports.words import SCORES
@@ -154,5 +154,5 @@ def test_judging_twice_gives_the_same_verdict() -> None:
 def test_the_documentation_has_each_default_as_it_is() -> None:
     told = (Path(__file__).parents[1] / "docs" / "scores.md").read_text()
 
-    for each in DEFAULTS:
+    for each in (*DEFAULTS, *IMAGES):
         assert f"| `{each.score}` | {each.bounds} | {each.because} |" in told

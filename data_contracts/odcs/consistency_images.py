@@ -10,7 +10,7 @@ __all__ = ["SIDES", "image_problems"]
 SIDES = (8, 128)
 """The least and the greatest height and width: the networks halve an image down to 4 pixels, and grow with it."""
 
-_SAID = ("height", "width", "channels", "formats", "resize")
+_SAID = ("height", "width", "channels", "formats", "resize", "shown")
 
 
 def image_problems(contract: Contract) -> Iterator[Problem]:

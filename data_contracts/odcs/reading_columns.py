@@ -22,7 +22,7 @@ KINDS_OF = {
 }
 """Which kinds of column each logicalType of the standard can be."""
 
-_IMAGE = {"height": int, "width": int, "channels": int, "resize": bool}
+_IMAGE = {"height": int, "width": int, "channels": int, "resize": bool, "shown": bool}
 _LATER = ("text",)
 _READ = (
     "name", "description", "logicalType", "logicalTypeOptions", "required", "unique", "primaryKey",
@@ -72,7 +72,7 @@ def read_column(node: Node) -> Column | None:
 
 
 def _image(custom: Custom, kind: str) -> dict[str, Any]:
-    """Return what is said of an image: height, width, channels, the source's formats and whether it is resized."""
+    """Return what is said of an image: height, width, channels, formats, what may be done."""
     said = [name for name in (*_IMAGE, "formats") if name in custom]
     if kind != "image":
         for name in said:

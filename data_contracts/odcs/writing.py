@@ -85,7 +85,8 @@ def _property(contract: Contract, column: Column) -> dict[str, Any]:
 
 def _image(column: Column) -> dict[str, Any]:
     said: dict[str, Any] = {name: getattr(column, name) for name in ("height", "width", "channels")}
-    return said | {"formats": None if column.formats is None else list(column.formats), "resize": column.resize or None}
+    formats = None if column.formats is None else list(column.formats)
+    return said | {"formats": formats, "resize": column.resize or None, "shown": column.shown or None}
 
 
 def _options(column: Column) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Drawings of what is compared: columns as bars, pairs as cells, rows as squares, a training as a line."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
@@ -25,7 +26,7 @@ from tasks.reports.marginals import Bar, Marginal
 from tasks.reports.pairs import Pair, Pairs
 from tasks.reports.shares import tenth
 
-__all__ = ["curve", "differences", "gaps", "marginal", "plane", "strengths"]
+__all__ = ["curve", "differences", "gaps", "marginal", "nearness", "plane", "strengths"]
 
 _HEIGHT = 110  # of a histogram with its axis
 _AXIS = 16  # of that, for the labels below it
@@ -89,6 +90,26 @@ def curve(name: str, losses: Sequence[float]) -> Markup:
         return inline(
             figure, name=f"{name}: loss from {losses[0]:.4g} at its first step to {losses[-1]:.4g} at its last"
         )
+
+
+def nearness(curve: Mapping[str, Any]) -> Markup:
+    """Return how many real images have a synthetic one within a distance: those learned from, and those held out."""
+    shares, farthest = curve["shares"], max(*curve["train"], *curve["holdout"], 1e-9)
+    with canvas(_CURVE) as (figure, axes):
+        axes.set_position((0.12, _AXIS / _CURVE, 0.86, 1 - 1.5 * _AXIS / _CURVE))
+        axes.plot(curve["train"], shares, color=REAL, linewidth=2.4, clip_on=False)
+        axes.plot(curve["holdout"], shares, color=HOLDOUT, linewidth=1.4, clip_on=False)
+        axes.set(xlim=(0, farthest), ylim=(0, 1))
+        axes.set_xticks([0, farthest], ["0", f"distance {farthest:.3g}"])
+        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        axes.grid(axis="y", color=LINE, linewidth=0.8)
+        first, last = axes.get_xticklabels()
+        first.set_horizontalalignment("left")
+        last.set_horizontalalignment("right")
+        middle = len(shares) // 2
+        told = f"half of those learned from are within {curve['train'][middle]:.3g}"
+        beside = f"half of those held out within {curve['holdout'][middle]:.3g}"
+        return inline(figure, name=f"Nearness in {curve['of']}: {told}, {beside}")
 
 
 def _histogram(found: Marginal, name: str) -> Markup:

@@ -28,6 +28,13 @@ _AT_A_GLANCE = {
     "Copies": ("copies",),
 }
 
+_IMAGES_AT_A_GLANCE = {
+    "Likeness": ("frechet_distance",),
+    "Usefulness": ("utility_synthetic", "utility_gap"),
+    "Privacy": ("pixel_membership_auc",),
+    "Copies": ("near_copies",),
+}
+
 
 def report(
     contract: Contract,
@@ -69,6 +76,9 @@ def report(
         margins=drawn(found) if (found := margins(verdict.judgements, every)) else "",
         pairs=_pairs(sights.pairs, details or {}) if sights and sights.pairs.pairs else None,
         rows=_rows(sights) if sights else None,
+        sheets=_sheets(sights, contract.target, details or {}) if sights else [],
+        shown=contract.image is not None and contract.image.shown,
+        curves=_curves(details or {}) if sights and sights.sheets else [],
         courses=[_course(each) for each in courses(training or {})],
         scores=every,
         facts=facts or {},
@@ -98,9 +108,10 @@ def _worded(score: Score) -> dict[str, Any]:
 def _glance(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Mapping[str, Any], list[str]]]:
     """Return the few scores that say most, each with what it is about and with its readings."""
     named = {row["score"].name: row for row in rows}
+    chosen = _IMAGES_AT_A_GLANCE if "frechet_distance" in named else _AT_A_GLANCE
     return [
         (title, named[names[0]], [named[name]["reading"] for name in names if name in named])
-        for title, names in _AT_A_GLANCE.items()
+        for title, names in chosen.items()
         if names[0] in named
     ]
 
@@ -149,6 +160,17 @@ def _rows(sights: Sights) -> dict[str, Any] | None:
         return None
     views = [(view.table, view.rows, drawings.plane(sights.rows, view)) for view in sights.rows.views]
     return {"views": views, "difference": drawings.differences(sights.rows), "seen": sights.rows}
+
+
+def _sheets(sights: Sights, target: str | None, details: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the sheets of images, each with what is known of its class, and its share of the real ones."""
+    known = {each["label"]: each for each in details.get("images", {}).get("classes", ())}
+    shares = {bar.label: bar.real for column in sights.columns if column.column == target for bar in column.bars}
+    return [{"sheet": each, "known": known.get(each.label), "real": shares.get(each.label)} for each in sights.sheets]
+
+
+def _curves(details: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(each["of"], drawings.nearness(each)) for each in details.get("images", {}).get("curves", ())]
 
 
 def _course(course: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -20,7 +20,9 @@ def reading(score: Score) -> str:
 
 
 def _sentence(note: str) -> str:
-    return f"{note[0].upper()}{note[1:]}." if note else ""
+    """Return a note as a sentence; which network looked is for the record alone."""
+    told = "; ".join(part for part in note.split("; ") if not part.startswith("features of network"))
+    return f"{told[0].upper()}{told[1:]}." if told else ""
 
 
 def _beside(score: Score, words: str) -> str:
@@ -66,10 +68,17 @@ def _is_ratio(score: Score) -> bool:
     return score.metric.endswith("r2")
 
 
+def _is_accuracy(score: Score) -> bool:
+    return score.metric.endswith("accuracy")
+
+
 def _useful(of: str) -> Callable[[Score], str]:
     def read(score: Score) -> str:
         if _is_ratio(score):
             return f"A model that learned from {of} explains {fine(score.value)} of the target on rows never seen."
+        if _is_accuracy(score):
+            images = of.replace("rows", "images")
+            return f"A network that learned from {images} names the class of {fine(score.value)} of images never seen."
         return f"A model that learned from {of} ranks two rows never seen rightly in {fine(score.value)} of cases."
 
     return read
@@ -78,6 +87,9 @@ def _useful(of: str) -> Callable[[Score], str]:
 def _gap(score: Score) -> str:
     if score.value <= 0:
         return "Nothing is lost by learning from synthetic rows instead of real ones."
+    if _is_accuracy(score):
+        lost = f"{score.value * 100:.2f} points in a hundred of classes rightly named"
+        return f"Learning from synthetic images instead of real ones loses {lost}."
     of = "the explained target" if _is_ratio(score) else "pairs rightly ranked"
     return (
         f"Learning from synthetic rows instead of real ones loses {score.value * 100:.2f} points in a hundred of {of}."
@@ -128,6 +140,37 @@ def _as_near(percent: int) -> Callable[[Score], str]:
         return f"{near} as the nearest {percent} in a hundred real rows never seen. {_by_chance(percent)}"
 
     return read
+
+
+def _apart(what: str) -> Callable[[Score], str]:
+    def read(score: Score) -> str:
+        floor = "" if score.floor is None else f" Held-out real images: {score.floor:.4f}."
+        return f"{what}: {score.value:.4f}, where 0 is no difference and 1 the spread of the real images.{floor}"
+
+    return read
+
+
+def _among(words: str) -> Callable[[Score], str]:
+    def read(score: Score) -> str:
+        return f"{words.format(fine(score.value))}{_beside(score, '; held-out real images: {}')}."
+
+    return read
+
+
+def _dense(score: Score) -> str:
+    floor = "" if score.floor is None else f"; held-out real images, {score.floor:.2f}"
+    return f"Synthetic images lie as densely among the real ones as {score.value:.2f} times these themselves{floor}."
+
+
+def _missing(score: Score) -> str:
+    count = int(score.value)
+    return "No class is missing." if not count else f"{count} {'class is' if count == 1 else 'classes are'} missing."
+
+
+def _near_excess(score: Score) -> str:
+    if score.value <= 0:
+        return "Synthetic images come no nearer to those learned from than chance brings it."
+    return f"{fine(score.value)} more of the synthetic images are near copies than chance brings."
 
 
 def _epsilon(score: Score) -> str:
@@ -183,6 +226,20 @@ _READINGS: dict[str, Callable[[Score], str]] = {
     "inference_risk": _risk("guess a cell of a real row from its others"),
     "dcr_share_2": _as_near(2),
     "dcr_share_5": _as_near(5),
+    "frechet_distance": _apart("Mean and spread of what a network sees in them differ by this much from the real ones"),
+    "kernel_distance": _apart("The same without taking the features for normally distributed"),
+    "precision": _among("{} of the synthetic images lie among real ones"),
+    "recall": _among("{} of the real images lie among synthetic ones"),
+    "density": _dense,
+    "coverage": _among("{} of the real images have a synthetic one among their nearest"),
+    "class_shares": _among("The shares of the classes are {} like the real ones"),
+    "missing_classes": _missing,
+    "pixel_membership_auc": _picked("An attacker who looks how near synthetic images come, pixel by pixel"),
+    "pixel_membership_tpr": _found("An attacker who looks how near synthetic images come, pixel by pixel", 1),
+    "pixel_membership_tpr_10": _found("An attacker who looks how near synthetic images come, pixel by pixel", 10),
+    "near_copies": _among("{} of the synthetic images look like one learned from, nearly to the bit"),
+    "near_copies_holdout": _among("{} of real images that nobody learned from look like one learned from"),
+    "near_copies_excess": _near_excess,
     "epsilon": _epsilon,
     "utility_augmented": _useful("real and synthetic rows together"),
     "alpha_precision": _kept("how far real rows lie from their middle"),

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-__all__ = ["COVERED", "GROUPS", "SCORES", "Meaning", "meaning"]
+from data_contracts import Contract
+
+__all__ = ["COVERED", "GROUPS", "IMAGE_SCORES", "SCORES", "Meaning", "askable", "meaning"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,55 @@ _MEANINGS = {
     "held_out_rows": Meaning("Other", "Rows judged by", "real rows on either side that the figures rest on", ""),
 }
 
+_OF_IMAGES = {
+    "frechet_distance": Meaning(
+        "Fidelity", "Fréchet distance", "what a network sees in the images has the mean and the spread of the real", "0"
+    ),
+    "kernel_distance": Meaning(
+        "Fidelity", "Kernel distance", "the same without taking it for a bell; below 0 by chance", "0"
+    ),
+    "precision": Meaning("Fidelity", "Precision", "synthetic images that lie among real ones", "1"),
+    "recall": Meaning("Fidelity", "Recall", "real images that lie among synthetic ones", "1"),
+    "density": Meaning("Fidelity", "Density", "among how many real images a synthetic one lies, of 5", "1"),
+    "coverage": Meaning("Fidelity", "Coverage", "real images with a synthetic one near them", "1"),
+    "class_shares": Meaning("Fidelity", "Class shares", "classes are as frequent as in the real images", "1"),
+    "missing_classes": Meaning("Fidelity", "Missing classes", "classes that no synthetic image is of", "0"),
+    "pixel_membership_auc": Meaning(
+        "Privacy",
+        "Membership by pixels, AUC",
+        "how well nearness in pixels tells who was in the training images",
+        "0.5",
+    ),
+    "pixel_membership_tpr": Meaning(
+        "Privacy", "Membership by pixels, hits", "training images found out at 1 % false alarms", "0.01"
+    ),
+    "pixel_membership_tpr_10": Meaning(
+        "Privacy", "Membership by pixels, hits at 10 %", "training images found out at 10 % false alarms", "0.1"
+    ),
+    "near_copies": Meaning(
+        "Privacy",
+        "Near copies",
+        "synthetic images with the perceptual hash of a training image, but for a few bits",
+        "as holdout",
+    ),
+    "near_copies_holdout": Meaning(
+        "Privacy", "Near copies, holdout", "unseen real images so near to a training image: chance alone", ""
+    ),
+    "near_copies_excess": Meaning("Privacy", "Near copies beyond chance", "near copies more than chance brings", "0"),
+}
+
 SCORES = tuple(_MEANINGS)
-"""The scores that there are: what a gate can ask for."""
+"""The scores of a table: what its gate can ask for."""
+
+_OF_TABLES_ALONE = {"two_sample_holdout", "alpha_precision", "beta_recall", "utility_augmented"}
+
+IMAGE_SCORES = (*(name for name in SCORES if name not in _OF_TABLES_ALONE), *_OF_IMAGES)
+"""The scores of images, and of the columns beside them."""
+
+
+def askable(contract: Contract) -> tuple[str, ...]:
+    """Return the scores that a contract's gate can ask for."""
+    return SCORES if contract.image is None else IMAGE_SCORES
 
 
 _FAMILIES = {
@@ -131,7 +180,7 @@ _FAMILIES = {
 
 def meaning(score: str) -> Meaning:
     """Return a score's words; an unknown one stands for itself, in the group that its name begins like."""
-    if score in _MEANINGS:
-        return _MEANINGS[score]
+    if found := _MEANINGS.get(score) or _OF_IMAGES.get(score):
+        return found
     group = next((group for group, starts in _FAMILIES.items() if score.startswith(starts)), "Other")
     return Meaning(group, score.replace("_", " ").capitalize(), "", "–")  # noqa: RUF001

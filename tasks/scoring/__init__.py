@@ -1,14 +1,14 @@
-"""Scores of a synthetic table: fidelity, utility, privacy.  `measure` asks for all of them."""
+"""Scores of a synthetic table, or of synthetic images: fidelity, utility, privacy.  `measure` asks for all of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from data_contracts import Contract
 from tasks.progress import progress
-from tasks.references import Score
-from tasks.scoring.details import Details
+from tasks.scoring.details import Measured
 from tasks.scoring.fidelity import compare, diagnostic, quality, two_sample
 from tasks.scoring.frames import frames
 from tasks.scoring.membership import membership
@@ -17,15 +17,10 @@ from tasks.scoring.risks import risks
 from tasks.scoring.support import support
 from tasks.scoring.utility import utility
 
+if TYPE_CHECKING:
+    from tasks.references import Score
+
 __all__ = ["Measured", "measure"]
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """All scores, and what is behind those of columns and of pairs."""
-
-    scores: tuple[Score, ...]
-    details: Details
 
 
 def measure(
@@ -50,6 +45,11 @@ def measure(
     Raises:
         DataError: a table lacks a column, holds it as another type than the contract says, or has no row.
     """
+    if contract.image is not None:
+        from tasks.scoring.images import measure_images
+
+        given = {"train": train, "holdout": holdout, "synthetic": synthetic, "learned": learned}
+        return measure_images(contract, contract.image, seed=seed, **given)
     tables = frames(contract, train=train, holdout=holdout, synthetic=synthetic)
     every = tables if learned is None else frames(contract, train=learned, holdout=holdout, synthetic=synthetic)
     compared = compare(tables, seed)

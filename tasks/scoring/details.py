@@ -1,11 +1,13 @@
 """How like each column and each pair of columns is: records behind the averages, for people who look for the cause."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
-__all__ = ["ColumnDetail", "Details", "PairDetail"]
+from tasks.references import Score
+
+__all__ = ["ColumnDetail", "Details", "Measured", "PairDetail"]
 
 _WORST = 10  # named: what one person looks into in an hour
 
@@ -53,10 +55,11 @@ Detail = TypeVar("Detail", ColumnDetail, PairDetail)
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """All columns in the contract's order, and the pairs that were compared."""
+    """All columns in the contract's order, the pairs that were compared, and what was seen of images, if any."""
 
     columns: tuple[ColumnDetail, ...] = ()
     pairs: tuple[PairDetail, ...] = ()
+    images: Mapping[str, Any] | None = None
 
     @property
     def worst_columns(self) -> tuple[ColumnDetail, ...]:
@@ -68,15 +71,24 @@ class Details:
         """Return the ten least like the real ones, the worst first."""
         return tuple(_worst(self.pairs))
 
-    def json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return what is written: `columns`, `pairs`, `worst_columns`, `worst_pairs`; null for NaN."""
+    def json(self) -> dict[str, Any]:
+        """Return what is written: `columns`, `pairs`, `worst_columns`, `worst_pairs`, and `images`; null for NaN."""
         parts: dict[str, Sequence[ColumnDetail | PairDetail]] = {
             "columns": self.columns,
             "pairs": self.pairs,
             "worst_columns": self.worst_columns,
             "worst_pairs": self.worst_pairs,
         }
-        return {name: [_plain(detail) for detail in details] for name, details in parts.items()}
+        written: dict[str, Any] = {name: [_plain(detail) for detail in details] for name, details in parts.items()}
+        return written if self.images is None else written | {"images": dict(self.images)}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All scores, and what is behind those of columns and of pairs, or of images."""
+
+    scores: tuple[Score, ...]
+    details: Details
 
 
 def _worst(details: Sequence[Detail]) -> list[Detail]:

@@ -1,7 +1,8 @@
 """Real and synthetic tables as the measures see them: numbers, codes, and one key a row.
 
 Ids and the columns of a primary key are left out everywhere: they are made, never learned, and say
-nothing about likeness.  Legend: `N` rows, `P` number columns, `Q` category columns.
+nothing about likeness.  So are images, which `tasks.scoring.images` looks at.
+Legend: `N` rows, `P` number columns, `Q` category columns.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from data_contracts import Column, Contract, DataError
 
-__all__ = ["Features", "Frame", "Tables", "frames", "generator", "join", "sample", "spanning_sample"]
+__all__ = ["Features", "Frame", "Tables", "frames", "generator", "join", "sample", "spanning_sample", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def frames(contract: Contract, *, train: pa.Table, holdout: pa.Table, synthetic:
         DataError: a table lacks a column, holds it as another type than the contract says, or has no row.
     """
     tables = [train, holdout, synthetic]
-    columns = [column for column in contract.columns if column.kind != "id" and not column.primary_key]
+    columns = [column for column in contract.columns if column.kind not in ("id", "image") and not column.primary_key]
     _check(tables, columns)
     merged = {column.name: _merge(tables, column) for column in columns}
     coded = {name: _code(values) for name, values in merged.items()}
@@ -116,9 +117,14 @@ def frames(contract: Contract, *, train: pa.Table, holdout: pa.Table, synthetic:
     return Tables(*(whole.take(rows) for rows in np.split(np.arange(ends[-1]), ends[:-1])))
 
 
-def generator(seed: int, stream: str) -> np.random.Generator:
+def generator(seed: int, name: str) -> np.random.Generator:
     """Return a generator of a measure's own, so that what one measure draws does not move another."""
-    return np.random.default_rng([seed, *stream.encode()])
+    return np.random.default_rng([seed, *name.encode()])
+
+
+def stream(seed: int, name: str) -> int:
+    """Return a seed of a measure's own, for libraries that have generators of their own."""
+    return int(generator(seed, name).integers(1 << 62))
 
 
 def sample(frame: Frame, rows: int, *, rng: np.random.Generator) -> Frame:

@@ -100,6 +100,7 @@ def images(draw, name):
         channels=draw(st.sampled_from([1, 3])),
         formats=draw(formats),
         resize=draw(st.booleans()),
+        shown=draw(st.booleans()),
     )
 
 

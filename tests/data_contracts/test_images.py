@@ -150,6 +150,7 @@ def test_a_table_of_images_alone_has_random_rows():
         ("major", {"kind": "category"}),
         ("patch", {"formats": ("png",)}),
         ("patch", {"resize": True}),
+        ("patch", {"shown": True}),
         ("minor", {"unique": True}),
     ],
 )
