@@ -13,6 +13,7 @@ from safetensors.torch import load, save
 from data_contracts import ModelError
 from models import IMAGE_MODELS, MODELS, named
 from models.encoding import UNKNOWN, Allowed, Encoded, Span
+from models.images.frame import as_numbers
 from models.life import Density, Guided, Model
 
 every_model = pytest.mark.parametrize("name", IMAGE_MODELS)
@@ -162,11 +163,20 @@ def test_no_training_image_is_drawn_or_kept(learned):
     assert not any(row.tobytes() in known for row in drawn.pixels.numpy())
     assert near.median() > apart.median() / 3
     for tensor in learned.state()[0].values():
-        assert (
-            not any(row.tobytes() in known for row in tensor.reshape(-1, 64).numpy())
-            if tensor.numel() % 64 == 0
-            else True
-        )
+        if tensor.numel() % 64 == 0:
+            kept = tensor.float().reshape(-1, 64)
+            for known in (x.pixels.flatten(1).float(), as_numbers(x.pixels).flatten(1)):
+                assert torch.cdist(kept, known).min() > 0.5
+
+
+def test_no_component_of_the_mixture_is_of_few_images():
+    model = fit("gmm", bars(600))
+    mixture = model.drawing.mixture
+
+    rows = mixture.shares * torch.tensor([300.0, 300.0])[mixture.group]
+
+    assert len(rows) > 4
+    assert rows.min() > 15  # of each label about 285 are learned from, and a component has 20 at least
 
 
 @every_model

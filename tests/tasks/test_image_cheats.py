@@ -1,17 +1,12 @@
 """Planted cheats among images before the project's own gate: each is refused by the thresholds there for it."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import numpy as np
 import pytest
-from test_image_scores import reduced
+from small_images import small_contract, small_images
 
 from benchmarks.cheats import Parts, judged, refusals
 from benchmarks.image_cheats import CHEATS
 from data_contracts import Contract
-from data_contracts.odcs import find, load
-from tasks.parquet import read_table
 from tasks.references import Score, Verdict
 
 SIZES = {"train": 700, "fresh": 700, "holdout": 300}  # of 8 x 8 pixels
@@ -22,14 +17,12 @@ Judged = tuple[dict[str, Score], Verdict]
 
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    contract = load(find("fashion_mnist"))
-    image, *others = contract.columns
-    return replace(contract, columns=(replace(image, height=8, width=8), *others))
+    return small_contract()
 
 
 @pytest.fixture(scope="module")
 def parts() -> Parts:
-    rows = reduced(read_table(Path("datasets/fashion_mnist.parquet")).slice(0, sum(SIZES.values())))
+    rows = small_images(sum(SIZES.values()))
     starts = dict(zip(SIZES, np.cumsum([0, *SIZES.values()]), strict=False))
     return Parts(**{name: rows.slice(starts[name], size) for name, size in SIZES.items()})
 

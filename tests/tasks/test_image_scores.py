@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from small_images import small_contract, small_images
 
 from data_contracts import Column, Contract, DataError
-from data_contracts.odcs import find, load
 from flows.defaults import DEFAULTS, IMAGES, defaults
 from flows.gate import judge
 from tasks.open_run import open_run
-from tasks.parquet import read_table, write_parquet
-from tasks.pictures import paths, pixels_of, struct_of
+from tasks.parquet import write_parquet
+from tasks.pictures import pixels_of, struct_of
 from tasks.references import Score, Scores
 from tasks.reports.words import IMAGE_SCORES, meaning
 from tasks.score import score
@@ -32,22 +32,14 @@ TRAIN, HOLDOUT, MADE = 400, 100, 300
 OWN = [*FIDELITY, *CLASSES, *UTILITY, *PRIVACY, *COPIES, "held_out_rows"]
 
 
-def reduced(table: pa.Table) -> pa.Table:
-    """Return Fashion-MNIST's images at 8 x 8, averaged over squares of 3 x 3 without the outermost two lines."""
-    pixels = pixels_of(table["image"])[:, 2:26, 2:26].reshape(-1, 8, 3, 8, 3, 1).mean((2, 4)).round().astype(np.uint8)
-    return table.set_column(0, table.schema.field(0), struct_of(pixels, paths(0, len(pixels))))
-
-
 @pytest.fixture(scope="module")
 def contract() -> Contract:
-    contract = load(find("fashion_mnist"))
-    image, *others = contract.columns
-    return replace(contract, columns=(replace(image, height=8, width=8), *others))
+    return small_contract()
 
 
 @pytest.fixture(scope="module")
 def parts() -> dict[str, pa.Table]:
-    rows = reduced(read_table(Path("datasets/fashion_mnist.parquet")).slice(0, TRAIN + HOLDOUT + MADE))
+    rows = small_images(TRAIN + HOLDOUT + MADE)
     cuts = {"train": (0, TRAIN), "holdout": (TRAIN, HOLDOUT), "synthetic": (TRAIN + HOLDOUT, MADE)}
     return {name: rows.slice(*cut) for name, cut in cuts.items()}
 
@@ -152,7 +144,7 @@ def test_columns_beside_the_images_are_scored_as_a_table(contract: Contract, par
 
 def test_a_condition_that_leaves_one_class_can_be_judged(contract: Contract) -> None:
     """The network then learns the classes from all rows, and no class can be mistaken for another."""
-    rows = reduced(read_table(Path("datasets/fashion_mnist.parquet")).slice(0, 4_000))
+    rows = small_images(4_000)
     names = np.array(rows["label"].to_pylist())
     mine = np.flatnonzero(names == "Coat")
     judged = {"train": mine[:200], "holdout": mine[200:260], "synthetic": mine[260:380]}
