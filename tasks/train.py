@@ -9,11 +9,11 @@ that was interrupted goes on from its checkpoint.
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from prefect import task
@@ -50,9 +50,13 @@ CHECKPOINT_SECONDS = (
 _LEAST_ROWS = 10  # fewer have no held-out rows to judge a model by
 
 
+def _cut_by_the_clock(trained: Trained, asked: Mapping[str, Any]) -> bool:
+    return trained.cut and asked["steps"] is None
+
+
 # a failure repeats exactly: no retries; the artefact lies in the run's folder
 @task(name="train", cache_policy=NO_CACHE)
-@once("model/*", "training.json", chance=lambda trained: trained.cut)
+@once("model/*", "training.json", "samples.png", chance=_cut_by_the_clock)
 def train(
     contract: Contract,
     train: Reference,
