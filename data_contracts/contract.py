@@ -32,8 +32,8 @@ Kind = Literal["integer", "number", "boolean", "category", "date", "timestamp", 
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-ModelName = Literal["gmm", "vae", "gan", "autoregressive", "trees", "auto"]
-"""The models' names; `models.MODELS` has a class for each."""
+ModelName = Literal["gmm", "vae", "gan", "autoregressive", "trees", "auto", "flow_matching"]
+"""The models' names; `models.MODELS` and `models.IMAGE_MODELS` have a class for each."""
 
 IMAGE_FORMATS = ("png", "jpeg", "pgm")
 """What the files of a source's images may be: `pgm` is the whole family of portable anymaps of 8 bits."""

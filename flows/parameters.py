@@ -1,20 +1,28 @@
 """What a run can be asked for: one described model per flow, which is the form that people fill in."""
 
 import inspect
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
 __all__ = ["Retention", "Synthesis", "takes"]
 
 
+_NAMED = r"^(?!.*://[^/@:]*:(?!\$\{[^}]*\}@)[^/@]*@)"
+"""A location whose password, if it has one, is a name: Prefect keeps what a run is asked for, for all to see."""
+
+_Location = Annotated[str, Field(json_schema_extra={"pattern": _NAMED})]
+
+
 class Synthesis(BaseModel):
     """What one run of `synthesize` is asked for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     contract: str = Field("adult", description="Name of a contract under data_contracts/, or a path to one.")
     model: ModelName | None = Field(None, description="The generative model; empty: the one that the contract names.")
@@ -36,7 +44,11 @@ class Synthesis(BaseModel):
     margin: float = Field(
         0.02, ge=0, description="How much worse than the latest release a score of the gate may be, beside chance."
     )
-    source: str | None = Field(None, description="Path or URI of the data; empty: the source that the contract names.")
+    source: _Location | None = Field(
+        None,
+        description="Path or URI of the data; empty: the source that the contract names. A password is named, not "
+        "written: postgresql://reader:${secret:NAME}@host/db, a Secret block, or ${NAME}, the worker's environment.",
+    )
     to: str = Field("releases", description="Folder of the releases.")
     runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
 
@@ -45,6 +57,14 @@ class Synthesis(BaseModel):
     def _steps_replace_the_budget(cls, values: dict[str, Any]) -> dict[str, Any]:
         """Let a number of steps stand alone: only then are its bytes the same on every machine."""
         return {**values, "budget_seconds": None} if values.get("steps") is not None else values
+
+    @field_validator("source")
+    @classmethod
+    def _names_its_password(cls, source: str | None) -> str | None:
+        """Refuse a password that is written out, without repeating it."""
+        if source is not None and not re.match(_NAMED, source):
+            raise PydanticCustomError("password", "its password is written out; name it: ${secret:NAME} or ${NAME}")
+        return source
 
     @property
     def published(self) -> dict[str, Any]:

@@ -21,12 +21,13 @@ from prefect import flow
 
 from data_contracts import odcs, selecting
 from flows.gate import judge, require, require_champion
+from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
 from tasks.compare import compare
 from tasks.generate import generate
 from tasks.ingest import ingest
 from tasks.open_run import open_run
-from tasks.publish import Release, publish
+from tasks.publish import Release
 from tasks.references import Challenger
 from tasks.report import report
 from tasks.score import score
@@ -38,7 +39,7 @@ from tasks.validate import validate
 __all__ = ["synthesize"]
 
 
-@flow(name="synthesize", flow_run_name="synthesize-{contract}-seed-{seed}")
+@flow(name="synthesize", flow_run_name=run_name)
 @takes(Synthesis)
 def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is that of Synthesis
     """Turn a real table into a published synthetic release, or refuse and say why."""
@@ -88,8 +89,11 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         scores=scores,
         standing=standing,
     )
+    show_verdict(contract, scores.scores, verdict, report=evidence.page)
     require(verdict, evidence.page)
+    publish = publishing(contract, root=asked.to)
     release = publish(contract, evidence, trained=trained, standing=standing, parameters=asked.published, root=asked.to)
+    show_release(release)
     require_champion(release)
     return release
 

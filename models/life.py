@@ -80,6 +80,7 @@ class Terms:
         checkpoint: where the state is kept every `checkpoint_seconds`, and taken up again.
         checkpoint_seconds: between two.
         privacy: what is promised to every row; the encoding has spent its part of it.  None: nothing.
+        on_samples: called now and then with a few rows as they would be drawn then, by a model of images.
     """
 
     budget_seconds: float | None = None
@@ -88,10 +89,13 @@ class Terms:
     checkpoint: Checkpoint | None = None
     checkpoint_seconds: float = 10.0
     privacy: Privacy | None = None
+    on_samples: Callable[[Encoded], None] | None = None
 
 
 FREELY = Terms()
 """By the plan alone."""
+
+_SECONDS_BETWEEN_SAMPLES = 15.0  # drawing a few takes a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,7 @@ class Course:
     def __init__(self, terms: Terms, *, history: Sequence[str] = (), seconds: float = 0.0) -> None:
         self.terms, self.planned, self.history = terms, 0, list(history)
         self._started = self._begun = self._saved = time.monotonic()
+        self._shown = -math.inf
         self._before, self._last, self._ending, self._going = seconds, 0.0, 0.0, True
 
     @classmethod
@@ -160,7 +165,7 @@ class Course:
         if self.terms.on_progress is not None:
             left = min((self.planned - done + self._ending) * self.seconds / done, budget - self.seconds)
             self.terms.on_progress(Step(done, self.planned, loss, max(0.0, left), note))
-        self._going = done != self.terms.steps and self.affords(1)
+        self._going = (self.terms.steps is None or done < self.terms.steps) and self.affords(1)
         return self._going
 
     def affords(self, steps: float) -> bool:
@@ -175,6 +180,12 @@ class Course:
             tensors, config = state()
             checkpoint.save((tensors, {**config, "history": self.history, "seconds": self.seconds}))
             self._saved = time.monotonic()
+
+    def show(self, samples: Callable[[], Encoded]) -> None:
+        """Hand over samples if somebody looks and it is time for some: after the first step, and then now and then."""
+        if self.terms.on_samples is not None and time.monotonic() - self._shown >= _SECONDS_BETWEEN_SAMPLES:
+            self.terms.on_samples(samples())
+            self._shown = time.monotonic()
 
     def ended(self, *, cut: bool, epsilon: float | None = None) -> Fitted:
         """Return how it went."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["half_is_fast", "in_chunks", "one_thread", "together"]
+__all__ = ["accelerator", "half_is_fast", "in_chunks", "one_thread", "together"]
 
 Given = TypeVar("Given")
 Made = TypeVar("Made")
@@ -54,6 +54,11 @@ def in_chunks(
         return draw(min(size, rows - chunk * size), torch.Generator().manual_seed(seeds[chunk]))
 
     return together(drawn, range(len(seeds)))
+
+
+def accelerator() -> str:
+    """Return the device that images are learned and drawn on: CUDA where there is one."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def half_is_fast() -> bool:

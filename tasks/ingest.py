@@ -28,6 +28,7 @@ from tasks.readers.images import Images
 from tasks.readers.locate import format_of
 from tasks.readers.problems import UnreachableError, refused
 from tasks.references import Reference
+from tasks.secrets import reveal
 from tasks.steps import once
 from tasks.storage import write_json
 
@@ -89,8 +90,9 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
 
 
 def _origin(contract: Contract, location: str | None) -> Source:
-    """Return the source that is read; a CSV is a list of images, where the contract has any."""
-    origin = _stated(contract, location)
+    """Return the source that is read, with the secrets that it names; a CSV is a list, where there are images."""
+    stated = _stated(contract, location)
+    origin = replace(stated, location=reveal(stated.location))
     listed = contract.image is not None and format_of(origin) in ("csv", "tsv")
     return replace(origin, format="images") if listed else origin
 

@@ -1,4 +1,7 @@
-"""Progress of long steps: a bar where there is a terminal, a plain log line now and then where there is not."""
+"""Progress of long steps: a bar where there is a terminal; where there is not, a plain log line now and then.
+
+With the line goes a bar on the run's page in Prefect, for those who watch it there.
+"""
 
 import logging
 import math
@@ -6,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.life import Progress as Follow
@@ -65,13 +68,14 @@ def _step_bar(what: str) -> Iterator["Follow"]:
 
 
 def _step_lines(what: str) -> "Follow":
-    last = time.monotonic()
+    last, page = time.monotonic(), _Page(what)
 
     def follow(step: "Step") -> None:
         nonlocal last
         if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
             logger.info("%s: %s, %s", what, told(step), step.note)
+            page.show(step.done / max(step.planned, 1))
 
     return follow
 
@@ -105,7 +109,7 @@ def _bar(what: str, total: float | None, unit: str) -> Iterator[Advance]:
 
 
 def _lines(what: str, total: float | None, unit: str) -> Advance:
-    done, last = 0.0, time.monotonic()
+    done, last, page = 0.0, time.monotonic(), _Page(what)
 
     def advance(amount: float, note: str) -> None:
         nonlocal done, last
@@ -114,5 +118,32 @@ def _lines(what: str, total: float | None, unit: str) -> Advance:
             last = time.monotonic()
             of = "" if total is None else f" of {total:,.0f}"
             logger.info("%s: %s%s %s %s", what, f"{done:,.0f}", of, unit, note)
+            if total:
+                page.show(done / total)
 
     return advance
+
+
+class _Page:
+    """A bar on the page of the run under way; outside of one, and where the server does not answer, nothing."""
+
+    def __init__(self, what: str) -> None:
+        self._what, self._there = what, True
+        self._artifact: Any = None
+
+    def show(self, share: float) -> None:
+        """Show how much is done, 0 to 1."""
+        from prefect.artifacts import create_progress_artifact, update_progress_artifact
+        from prefect.context import TaskRunContext
+
+        if not self._there or TaskRunContext.get() is None:
+            return
+        percent = round(100 * min(share, 1.0), 1)
+        try:
+            if self._artifact is None:
+                self._artifact = create_progress_artifact(percent, description=self._what)
+            else:
+                update_progress_artifact(self._artifact, percent)
+        except Exception as error:  # noqa: BLE001 - whatever the server has, the step goes on without its bar
+            logger.warning("%s: no bar on the run's page (%s)", self._what, type(error).__name__)
+            self._there = False

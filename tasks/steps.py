@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -49,7 +50,9 @@ _place: ContextVar[Path | None] = ContextVar("place", default=None)
 
 
 def once(
-    *left: str, basis: Callable[..., object] | None = None, chance: Callable[[Any], bool] = lambda _: False
+    *left: str,
+    basis: Callable[..., object] | None = None,
+    chance: Callable[[Any, Mapping[str, Any]], bool] = lambda *_: False,
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
     """Do a step only if nothing is kept of the very same one; to be put under Prefect's own decorator.
 
@@ -57,7 +60,8 @@ def once(
         left: what the step leaves in its run's folder: glob patterns, in which `{name}` is an argument.
         basis: what the step depends on beside its arguments, which it is called with; None: it cannot be told, and
             the step is done each time.
-        chance: whether a result hangs on more than all that, such as the clock, and is not to be taken again.
+        chance: whether a result hangs on more than all that, such as the clock, and is not to be taken again; it is
+            called with the result and the step's arguments by name.
     """
 
     def decorate(step: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -83,7 +87,7 @@ def once(
                     result = step(*args, **kwargs)
                 finally:
                     _place.reset(token)
-                if chance(result):
+                if chance(result, asked.arguments):
                     return result
                 patterns = [pattern.format(**asked.arguments) for pattern in left]
                 _keep(folder, run, patterns, record.dump_python(result, mode="json"))
@@ -186,7 +190,9 @@ def _link(here: Path, there: Path) -> None:
 
 
 def _moved(record: Any, here: str, there: str) -> Any:  # noqa: ANN401 - as JSON holds it
-    """Return a record in which what lay here lies there."""
+    """Return a record in which what lay here lies there; JSON has no NaN, but a text that stands for it."""
+    if isinstance(record, float) and not math.isfinite(record):
+        return str(record)
     if isinstance(record, dict):
         return {key: _moved(value, here, there) for key, value in record.items()}
     if isinstance(record, list):

@@ -1,7 +1,7 @@
 """Train: learn the training rows.
 
 Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``; ``training.json``
-with the loss of each step; while it lasts, ``<run>/checkpoint/``.
+with the loss of each step; while it lasts, ``<run>/checkpoint/``; of images, ``samples.png`` as they form.
 Fails when: the model's name is not known, there are too few rows, or the likelihood is not finite.
 Safe to repeat because: the same rows, seed and steps give the same bytes, the folder is replaced whole, and a training
 that was interrupted goes on from its checkpoint.
@@ -9,10 +9,11 @@ that was interrupted goes on from its checkpoint.
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from prefect import task
@@ -25,6 +26,7 @@ from tasks.learning.curves import Curve
 from tasks.learning.modelfiles import save_model
 from tasks.learning.rawimages import to_raw
 from tasks.learning.secrets import secret_generator
+from tasks.learning.sheets import save_sheet
 from tasks.parquet import batch_rows, read_batches
 from tasks.progress import Advance, progress, steps_shown
 from tasks.references import Reference, Trained
@@ -34,7 +36,6 @@ from tasks.storage import digest_folder, write_json
 if TYPE_CHECKING:
     import torch
 
-    from models import Model
     from models.encoding import Encoded, Encoder
     from models.privacy import Privacy
 
@@ -49,9 +50,13 @@ CHECKPOINT_SECONDS = (
 _LEAST_ROWS = 10  # fewer have no held-out rows to judge a model by
 
 
+def _cut_by_the_clock(trained: Trained, asked: Mapping[str, Any]) -> bool:
+    return trained.cut and asked["steps"] is None
+
+
 # a failure repeats exactly: no retries; the artefact lies in the run's folder
 @task(name="train", cache_policy=NO_CACHE)
-@once("model/*", "training.json", chance=lambda trained: trained.cut)
+@once("model/*", "training.json", "samples.png", chance=_cut_by_the_clock)
 def train(
     contract: Contract,
     train: Reference,
@@ -74,11 +79,13 @@ def train(
     """
     import torch
 
+    from models import named
     from models.life import Terms
     from models.processors import one_thread
 
     name = model or contract.model
-    learner = _learner(name)
+    images = contract.image is not None
+    learner = named(name, images=images)()
     _check(train, budget_seconds=budget_seconds, steps=steps)
     privacy = _privacy(contract, train, name, epsilon=epsilon)
     generator = torch.Generator().manual_seed(seed) if privacy is None else secret_generator(workplace(Path(run)), seed)
@@ -93,10 +100,12 @@ def train(
     checkpoint = DiskCheckpoint(workplace(Path(run)) / "checkpoint", {**asked, **_basis(contract, train)})
     with one_thread(), steps_shown("training") as follow:
         curve = Curve(follow, checkpoint)
-        terms = Terms(budget_seconds, steps, curve.told, curve, CHECKPOINT_SECONDS, privacy)
+        sheet = partial(save_sheet, Path(run) / "samples.png") if images else None
+        terms = Terms(budget_seconds, steps, curve.told, curve, CHECKPOINT_SECONDS, privacy, sheet)
         learner.fit(x, encoder.spans, generator=generator, terms=terms)
     described = {
         "model": name,
+        **({"images": True} if images else {}),  # of a table it is not said
         "contract": {"id": contract.id, "version": contract.version},
         "rows": train.rows,
         "seed": seed,
@@ -137,8 +146,8 @@ def _privacy(contract: Contract, train: Reference, model: str, *, epsilon: float
 
     if epsilon is None:
         return None
-    if model not in PRIVATE:
-        remedy = f"Choose one of: {', '.join(PRIVATE)}"
+    if model not in PRIVATE or contract.image is not None:
+        remedy = "Leave epsilon out" if contract.image else f"Choose one of: {', '.join(PRIVATE)}"
         raise ModelError("under epsilon, a model learns from no row too much", f"{model!r} may", remedy)
     learned = [rule.name for rule in contract.rules if isinstance(rule, Combination) and rule.allowed is None]
     if learned:
@@ -165,23 +174,6 @@ def _own_version() -> str:
         return version("likeness")
     except PackageNotFoundError:
         return ""
-
-
-def _learner(name: str) -> "Model":
-    """Return a new model by its name.
-
-    Raises:
-        ModelError: there is none of that name.
-    """
-    from models import MODELS
-
-    if name not in MODELS:
-        raise ModelError(
-            "a model is one of those that there are",
-            f"{name!r} is not",
-            f"Choose one of: {', '.join(MODELS)}",
-        )
-    return MODELS[name]()
 
 
 def _check(train: Reference, *, budget_seconds: float | None, steps: int | None) -> None:

@@ -77,6 +77,6 @@ def test_a_planted_call_of_another_task_is_found(copy):
 
 def test_every_model_that_a_contract_can_name_is_registered():
     from data_contracts.contract import ModelName
-    from models import MODELS
+    from models import IMAGE_MODELS, MODELS
 
-    assert set(get_args(ModelName)) == set(MODELS)
+    assert set(get_args(ModelName)) == set(MODELS) | set(IMAGE_MODELS)

@@ -45,7 +45,7 @@ def load_model(folder: Path) -> tuple["Model", dict[str, Any]]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    from models import MODELS
+    from models import IMAGE_MODELS, MODELS
 
     try:
         described: dict[str, Any] = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
@@ -56,6 +56,7 @@ def load_model(folder: Path) -> tuple["Model", dict[str, Any]]:
             f"{folder} has none that can be read",
             "Train again",
         ) from None
-    if described.get("form") != _FORM or described.get("model") not in MODELS:
+    known = IMAGE_MODELS if described.get("images") else MODELS
+    if described.get("form") != _FORM or described.get("model") not in known:
         raise ModelError("a model is of a form that is known", f"{folder} is not", "Train again with this version")
-    return MODELS[described["model"]].from_state(tensors, described["config"]), described
+    return known[described["model"]].from_state(tensors, described["config"]), described

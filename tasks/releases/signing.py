@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_contracts import ReleaseError
+from tasks.secrets import reveal
 from tasks.storage import storage_errors
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def signer() -> Signer | None:
     """Return the signer whose key the environment names; None: it names none, and releases are not signed.
 
     Raises:
+        ContractError: the variable names a secret (`${secret:NAME}`) that there is not.
         ReleaseError: what is named is no Ed25519 private key as PEM.
     """
     text, path = os.environ.get(KEY), os.environ.get(KEY_FILE)
@@ -83,7 +85,7 @@ def signer() -> Signer | None:
         return None
     where = KEY if text else f"{KEY_FILE}: {path}"
     try:
-        return Signer(_private(text.encode() if text else _read(Path(str(path)))))
+        return Signer(_private(reveal(text).encode() if text else _read(Path(str(path)))))
     except (OSError, ValueError, TypeError):  # its words could quote the key
         raise ReleaseError(
             "a signing key is an Ed25519 private key as PEM, without a passphrase",

@@ -228,7 +228,7 @@ def told_to_prefect(at):
     from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId, LogFilter, LogFilterFlowRunId
     from prefect.logging.handlers import APILogHandler
 
-    (folder,) = (at / "runs").glob("*/*")
+    (folder,) = (folder for folder in (at / "runs").glob("*/*") if folder.name != "kept")
     APILogHandler().flush()
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[folder.name])))

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import ModelError
 from tasks import steps
-from tasks.references import Reference
+from tasks.references import Reference, Score
 from tasks.steps import once, workplace
 from tasks.storage import digest_file
 
@@ -29,7 +30,7 @@ done: list[str] = []
 
 
 @task(cache_policy=NO_CACHE)
-@once("copy/*.txt", chance=lambda made: made.rows < 0)
+@once("copy/*.txt", chance=lambda made, asked: made.rows < 0 and asked["name"] == "a")
 def made(asked: Asked, *, run: str, rows: int = 1, name: str = "a") -> Reference:
     """Copy a file into the run's folder."""
     done.append(Path(run).name)
@@ -120,6 +121,25 @@ def test_a_step_that_fails_is_not_done_and_the_next_try_finds_what_it_saved(aske
     (kept,) = (tmp_path / "runs" / "kept").iterdir()
     assert (kept / "begun").read_text() == "so far"
     assert not (kept / "step.json").exists()
+
+
+def test_a_figure_that_could_not_be_had_comes_back_as_none(tmp_path):
+    @task(cache_policy=NO_CACHE)
+    @once()
+    def scored(name: str, *, run: str) -> Score:
+        done.append(Path(run).name)
+        return Score(name, math.nan, "m", "1", 0, {"train": 3}, floor=None, interval=(-math.inf, 0.5))
+
+    @flow
+    def scoring(run: str) -> Score:
+        return scored("a", run=run)
+
+    done.clear()
+    first, second = (scoring(run(tmp_path, name)) for name in "ab")
+
+    assert done == ["a"]
+    assert math.isnan(second.value)
+    assert replace(second, value=0.0) == replace(first, value=0.0)
 
 
 def test_a_result_that_hangs_on_chance_is_not_taken_again(asked, tmp_path):

@@ -167,11 +167,25 @@ def test_a_gate_that_asks_for_an_unknown_score_is_refused_before_anything_is_rea
 def test_a_second_release_gets_the_next_number_and_the_first_stays(written, at):
     assert main(["run", str(written), *QUICK]) == 0
     first = json.loads((at / "releases/adult/latest.json").read_text())["release"]
-    assert main(["run", str(written), *QUICK]) == 0
+    assert main(["run", str(written), "--seed", "1", *QUICK]) == 0
 
     latest = json.loads((at / "releases/adult/latest.json").read_text())["release"]
     assert (first.rsplit("-")[-1], latest.rsplit("-")[-1]) == ("1", "2")
     verify(at / "releases" / "adult" / first)
+
+
+def test_a_second_run_with_nothing_changed_does_no_work_twice_and_says_so(written, at, capsys):
+    assert main(["run", str(written), *QUICK]) == 0
+    capsys.readouterr()
+    assert main(["run", str(written), *QUICK]) == 0
+
+    said = capsys.readouterr()
+    steps = ("ingest", "validate", "split", "select", "train", "generate", "validate", "score")
+    assert [line.split()[1] for line in said.err.splitlines() if "what was done is taken" in line] == [
+        f"{step}:" for step in steps
+    ]
+    assert "nothing has changed since 1.0.0-1: it stands" in said.err
+    assert [path.name for path in (at / "releases" / "adult").iterdir() if path.is_dir()] == ["1.0.0-1"]
 
 
 def test_a_challenger_that_is_worse_is_kept_and_the_run_ends_with_status_1(contract, at, capsys):
@@ -233,8 +247,8 @@ def test_a_signed_run_shows_its_private_key_to_nobody(written, at, monkeypatch, 
 def test_prune_by_the_command_line_and_as_a_flow_removes_the_same(written, at, capsys):
     from flows.prune import retain
 
-    for _ in range(3):
-        assert main(["run", str(written), "--rows", "100", *QUICK]) == 0
+    for more in range(3):
+        assert main(["run", str(written), "--rows", str(100 + more), *QUICK]) == 0
     capsys.readouterr()
 
     assert main(["prune", "--keep", "1", "--pin", "1.0.0-2", "--json"]) == 0

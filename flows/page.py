@@ -1,0 +1,91 @@
+"""What a person sees of a run in Prefect: verdict, scores, a picture, where report and release lie, an asset.
+
+All of it is made of what the report says already: figures about the data, never a cell.  A server that does not take it
+costs the run nothing.
+"""
+
+import base64
+import logging
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from prefect import runtime
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.assets import Asset, AssetProperties
+from prefect.cache_policies import NO_CACHE
+from prefect.tasks import MaterializingTask
+
+from data_contracts import Contract, LikenessError, odcs
+from tasks.publish import Release, publish
+from tasks.references import Judgement, Score, Verdict
+from tasks.reports.standing import standing
+
+__all__ = ["publishing", "run_name", "show_release", "show_verdict"]
+
+logger = logging.getLogger(__name__)
+
+
+def run_name() -> str:
+    """Return what a run is called: contract, model, seed and when; a contract that cannot be read, as it was named."""
+    asked, when = runtime.flow_run.parameters, runtime.flow_run.scheduled_start_time
+    contract, model = Path(asked.get("contract", "")).stem, asked.get("model")
+    with suppress(LikenessError):
+        found = odcs.load(odcs.find(asked["contract"]))
+        contract, model = found.id, model or found.model
+    return f"{contract} by {model or 'its model'}, seed {asked.get('seed', 0)}, {when:%Y-%m-%d %H:%M}"
+
+
+def show_verdict(contract: Contract, scores: tuple[Score, ...], verdict: Verdict, *, report: str) -> None:
+    """Put the verdict on the run's page, passed or refused: a table of scores, and a page with a picture."""
+    floors = {score.name: score.floor for score in scores}
+    rows = [_row(each, floors.get(each.threshold.score)) for each in verdict.judgements]
+    missed = [each for each in verdict.judgements if not each.passed]
+    word = f"refused: {len(missed)} of {len(rows)} thresholds are not met" if missed else "passed every threshold"
+    picture = base64.b64encode(standing(verdict)).decode()
+    lines = [
+        f"## {contract.id} {contract.version}: {word}",
+        *(f"- {each}" for each in missed),
+        "",
+        f"![scores beside their bounds](data:image/png;base64,{picture})",
+        "",
+        f"The whole report: `{Path(report).absolute()}`",
+    ]
+    key = contract.id.lower().replace("_", "-").replace(".", "-")
+    _told(create_table_artifact, key=f"{key}-scores", table=rows, description=f"Scores of {contract.id}: {word}")
+    _told(create_markdown_artifact, key=f"{key}-verdict", markdown="\n".join(lines), description=word)
+
+
+def show_release(release: Release) -> None:
+    """Link the release and its report on the run's page."""
+    for name, path in (("report", Path(release.uri) / "report.html"), ("release", Path(release.uri))):
+        words = f"{release.contract} {release.version}: {name}"
+        _told(create_link_artifact, link=path.absolute().as_uri(), link_text=words, description=words)
+
+
+def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:
+    """Return the task that publishes, as one that makes an asset: each release is an event of it, with its lineage."""
+    place = (Path(root).absolute() / contract.id).as_uri()
+    made = Asset(key=f"likeness://{contract.id}", properties=AssetProperties(name=contract.id, url=place))
+    source = Asset(key=f"likeness://{contract.id}/source")  # by name alone: where the real data lies is not told
+    return MaterializingTask(publish.fn, assets=[made], asset_deps=[source], name=publish.name, cache_policy=NO_CACHE)
+
+
+def _row(each: Judgement, floor: float | None) -> dict[str, Any]:
+    return {
+        "score": each.threshold.score,
+        "value": "missing" if each.value is None else f"{each.value:.4f}",
+        "real rows in its place": "" if floor is None or math.isnan(floor) else f"{floor:.4f}",
+        "must be": each.threshold.bounds,
+        "verdict": "reached" if each.passed else "missed",
+        "because": each.threshold.because,
+    }
+
+
+def _told(create: Callable[..., Any], **what: Any) -> None:  # noqa: ANN401 - the artifact's own fields
+    try:
+        create(**what)
+    except Exception as error:  # noqa: BLE001 - the run's own work does not hang on its page
+        logger.warning("the run's page lacks %s (%s)", what.get("description"), type(error).__name__)
