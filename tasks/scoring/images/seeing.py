@@ -40,7 +40,7 @@ class Sets(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What the network sees, in units of the reference's spread.
+    """What the network sees, in units of the spread of all that was learned from, whatever part of it is compared.
 
     Args:
         network: that looked.
@@ -89,7 +89,8 @@ def see(sets: Sets, classes: int, *, seed: int) -> Sight | None:
         return None
     network = _learned(sets.learned, mine, classes, seed)
     seen = [network.features(images.pixels[place]) for images, place in zip(sets[:3], rows, strict=True)]
-    reference, holdout, synthetic = (scaled(each, by=seen[0]) for each in seen)
+    unit = seen[0] if sets.learned is sets.train else network.features(_of_all(sets.learned))
+    reference, holdout, synthetic = (scaled(each, by=unit) for each in seen)
     return Sight(network, reference, holdout, synthetic, rows)
 
 
@@ -103,6 +104,12 @@ def pixel_tables(sets: Sets, seed: int) -> Tables:
     rng = generator(seed, "pixels")
     drawn = [np.sort(rng.permutation(len(images))[:_MOST_SEEN]) for images in sets[:3]]
     return framed(*(_averaged(images.pixels[rows]) for images, rows in zip(sets[:3], drawn, strict=True)))
+
+
+def _of_all(images: Images) -> NDArray[np.uint8]:
+    """Return the images that the network did not learn from, of every sort."""
+    pixels: NDArray[np.uint8] = images.pixels[np.flatnonzero(~_first_half(images))[:_MOST_SEEN]]
+    return pixels
 
 
 def _first_half(images: Images) -> NDArray[np.bool_]:
