@@ -9,10 +9,10 @@ the field without (Ho, Salimans: Classifier-free diffusion guidance, 2022).
 When to choose it: for images, where some minutes of training are to be had.
 How it fails, and what is done about it:
 
-- slow draws: few steps of the second order, each by one look at the network (Adams, Bashforth);
+- slow draws: few steps of the second order, each by one look at the field (Adams, Bashforth);
 - weights that still shake when training ends: they are averaged over steps, and the rate falls to nothing;
 - memorising where there are few images: passes are bounded, and images that are held in judge each round;
-- guidance beyond 1 sharpens images and narrows each class; it is 1 unless the plan says otherwise;
+- labels that an image shows too little of: guidance somewhat beyond 1; far beyond, each class becomes narrow;
 - the density follows the field by as few steps, with a sampled trace: it is an estimate.
 """
 
@@ -49,8 +49,8 @@ class Flow:
     """
 
     training: Plan = _TRAINING
-    steps: int = 12
-    guidance: float = 1.0
+    steps: int = 8
+    guidance: float = 1.25
     dropped: float = 0.1
     density_steps: int = 20
 

@@ -1,14 +1,11 @@
 """Every judged score beside its bounds, as one picture in PNG: for where the report cannot go, such as a run's page."""
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import Any
 
 from tasks.references import Judgement, Verdict
 from tasks.reports.canvas import canvas
 from tasks.reports.words import meaning
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 __all__ = ["standing"]
 
@@ -33,7 +30,7 @@ def standing(verdict: Verdict) -> bytes:
     return written.getvalue()
 
 
-def _draw(axes: "Axes", place: int, each: Judgement, value: float) -> None:
+def _draw(axes: Any, place: int, each: Judgement, value: float) -> None:  # noqa: ANN401 - of the canvas
     colour = _MET if each.passed else _MISSED
     axes.text(-0.03, place, meaning(each.threshold.score).title, ha="right", va="center", color=_INK)
     axes.plot([0, 1], [place, place], color=_LINE, linewidth=1)

@@ -241,12 +241,15 @@ def told_to_prefect(at):
 
 
 @pytest.mark.parametrize("name", [*NAMED, *BAD_ROWS])
-def test_a_bad_source_is_told_by_its_rule_and_nothing_of_it(name, at, capsys):
+def test_a_bad_source_is_told_by_its_rule_and_nothing_of_it(name, at, capsys, monkeypatch):
+    monkeypatch.setenv("PASSWORD_OF_BAD_INPUT", SECRET)
     make, rule = (BAD_INPUTS | BAD_ROWS)[name]
     (at / "sources").mkdir()
     (at / "members.yaml").write_text(odcs.dump(CONTRACT))
 
-    assert main(["run", "members.yaml", "--source", make(at / "sources"), "--steps", "2"]) == 2
+    source = make(at / "sources").replace(f":{SECRET}@", ":${PASSWORD_OF_BAD_INPUT}@")
+
+    assert main(["run", "members.yaml", "--source", source, "--steps", "2"]) == 2
 
     said = capsys.readouterr()
     assert f"  - {rule}: " in said.err
