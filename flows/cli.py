@@ -95,7 +95,11 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse's subparsers hav
     sub.add_argument("--seed", type=int, metavar="N", help="seed of all randomness; default: 0")
     length = sub.add_mutually_exclusive_group()
     length.add_argument(
-        "--budget", type=float, dest="budget_seconds", metavar="SECONDS", help="upper bound on training; default: 60"
+        "--budget",
+        type=float,
+        dest="budget_seconds",
+        metavar="SECONDS",
+        help="upper bound on training; default: 60, of images 600",
     )
     length.add_argument("--steps", type=int, metavar="N", help="training steps, instead of the plan and the budget")
     sub.add_argument(

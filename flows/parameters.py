@@ -5,13 +5,16 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
 __all__ = ["Retention", "Synthesis", "takes"]
 
+
+BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
+"""Seconds of training that are given where nothing is asked for; plans usually end before."""
 
 _NAMED = r"^(?!.*://[^/@:]*:(?!\$\{[^}]*\}@)[^/@]*@)"
 """A location whose password, if it has one, is a name: Prefect keeps what a run is asked for, for all to see."""
@@ -35,7 +38,9 @@ class Synthesis(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness: the same seed gives the same bytes.")
     budget_seconds: float | None = Field(
-        60.0, gt=0, description="Upper bound on training time; the plan usually ends before. Empty: no bound."
+        None,
+        gt=0,
+        description="Upper bound on training time; the plan usually ends before. Empty: 60 for tables, 600 for images.",
     )
     steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
     epsilon: float | None = Field(
@@ -52,11 +57,11 @@ class Synthesis(BaseModel):
     to: str = Field("releases", description="Folder of the releases.")
     runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _steps_replace_the_budget(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Let a number of steps stand alone: only then are its bytes the same on every machine."""
-        return {**values, "budget_seconds": None} if values.get("steps") is not None else values
+    def budget(self, *, images: bool) -> float | None:
+        """Return the seconds that training may take; None: a number of steps bounds it, for the same bytes anywhere."""
+        if self.steps is not None:
+            return None
+        return self.budget_seconds or (BUDGET_OF_IMAGES if images else BUDGET_OF_TABLES)
 
     @field_validator("source")
     @classmethod

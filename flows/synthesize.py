@@ -57,7 +57,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         run=run,
         model=asked.model or contract.model,
         seed=asked.seed,
-        budget_seconds=asked.budget_seconds,
+        budget_seconds=asked.budget(images=contract.image is not None),
         steps=asked.steps,
         epsilon=asked.epsilon,
     )
