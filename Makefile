@@ -8,10 +8,14 @@ READY := $(VENV)/.ready
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: run test check lint types clean
+.PHONY: run deploy test check lint types clean
 
 run: $(READY)                ## a real table in, a published synthetic release out; real images with IMAGES=1
 	$(BIN)/likeness run $(if $(IMAGES),fashion_mnist,adult)
+
+deploy: $(READY)             ## the flows to the Prefect server that PREFECT_API_URL names
+	$(BIN)/prefect work-pool create likeness --type process --overwrite
+	$(BIN)/prefect --no-prompt deploy --all
 
 test: $(READY)               ## the tests, without the slow ones
 	$(BIN)/python -m pytest
