@@ -25,6 +25,7 @@ def standing(verdict: Verdict) -> bytes:
             _draw(axes, place, each, value)
         for mark in (0.0, 0.5, 1.0):
             axes.text(mark, len(shown), f"{mark:g}", ha="center", va="center", color=_INK)
+        figure.patch.set_visible(True)  # a page may be dark
         written = BytesIO()
         figure.savefig(written, format="png", dpi=_SHARPNESS, facecolor="white", metadata={"Software": None})
     return written.getvalue()
