@@ -28,6 +28,7 @@ if not __package__:  # run as a file: imports begin at the root, not in this fol
 from benchmarks.contenders import ROOT, Contender
 from benchmarks.ours import contract_of
 from benchmarks.peers.harness import FIGURES, SYNTHETIC, TASK, TRAIN
+from benchmarks.report import spliced
 from benchmarks.results import Record, circumstances, path_of, write
 from data_contracts import Source
 from data_contracts.arrow import arrow_schema
@@ -61,7 +62,7 @@ COLUMNS = {  # of the report: title, score, digits
 }
 _CACHE = Path.home() / ".cache" / "likeness-benchmark"
 _RATE = 1_000  # images drawn to measure the rate
-_BEGIN, _END = "<!-- images: written by benchmarks/images.py -->", "<!-- images: end -->"
+_MARKS = ("<!-- images: written by benchmarks/images.py -->", "<!-- images: end -->")
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def main() -> None:
                     sets = sets or _read(asked.data, name, asked)
                     write(path, _done(contender, name, seed, sets, asked))
                     print(path.read_text(), flush=True)
-    asked.report.write_text(_spliced(asked.report.read_text(), "\n\n".join(_sections(asked.results))))
+    section = "\n\n".join(_sections(asked.results))
+    asked.report.write_text(spliced(asked.report.read_text(), section, marks=_MARKS))
 
 
 def _contenders(names: Sequence[str], budget: float) -> Iterator[Contender]:
@@ -181,12 +183,6 @@ def _cell(values: Sequence[float | None], digits: int) -> str:
 
 def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:,.{digits}f}"
-
-
-def _spliced(text: str, section: str) -> str:
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2].lstrip()
-    return f"{before.rstrip()}\n\n{_BEGIN}\n\n{section}\n\n{_END}\n" + (f"\n{after}" if after else "")
 
 
 _INTRODUCTION = """\

@@ -68,11 +68,12 @@ def write(results: Path, *, to: Path) -> None:
     to.write_text(spliced(to.read_text() if to.exists() else "# Results\n", section(records)))
 
 
-def spliced(text: str, section: str) -> str:
-    """Return a report with its section of tables in the old one's place, or at its end."""
-    before, _, rest = text.partition(_BEGIN)
-    after = rest.partition(_END)[2].lstrip()
-    return f"{before.rstrip()}\n\n{_BEGIN}\n\n{section}\n\n{_END}\n" + (f"\n{after}" if after else "")
+def spliced(text: str, section: str, *, marks: tuple[str, str] = (_BEGIN, _END)) -> str:
+    """Return a report with a section in the place of the old one, which stands between two marks, or at its end."""
+    begin, end = marks
+    before, _, rest = text.partition(begin)
+    after = rest.partition(end)[2].lstrip()
+    return f"{before.rstrip()}\n\n{begin}\n\n{section}\n\n{end}\n" + (f"\n{after}" if after else "")
 
 
 def section(records: Sequence[Record]) -> str:
