@@ -7,6 +7,7 @@
     likeness show RELEASE            what it is and what it scored; opens its report where there is a screen
     likeness key new                 a key to sign releases with
     likeness prune                   old releases go
+    likeness doctor                  versions, storage, key, server, work pool: what is amiss, and what to do
 
 Exit status: 0 done, 1 refused by the gate or kept beside a better one, 2 wrong use, contract or data, or interrupted,
 3 a fault of Likeness itself.
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
-from data_contracts.errors import ContractError, DataError, LikenessError
+from data_contracts.errors import ContractError, DataError, LikenessError, ReleaseError
 from flows import console, embedded
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--key", type=Path, metavar="PUB", help="the public key that must have signed it")
     _add_key(commands.add_parser("key", help="make a signing key").add_subparsers(required=True, metavar="COMMAND"))
     _add_prune(commands)
+    _add_doctor(commands)
     return parser
 
 
@@ -138,6 +140,12 @@ def _add_prune(commands: Any) -> None:  # noqa: ANN401
     sub.add_argument("--pin", action="append", metavar="VERSION", help="a release that stays; may be repeated")
     sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
     sub.add_argument("--yes", action="store_true", dest="remove", help="remove them")
+
+
+def _add_doctor(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "doctor", _doctor, words="say what is amiss with versions, storage, key, server and work pool")
+    sub.add_argument("--to", default="releases", metavar="FOLDER", help="folder of the releases; default: releases")
+    sub.add_argument("--runs", default="runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
 
 
 def _run(asked: argparse.Namespace) -> None:
@@ -246,6 +254,17 @@ def _prune(asked: argparse.Namespace) -> None:
     values = _checked(Retention, asked, command="prune")
     pruned = prune.fn(values["to"], keep=values["keep"], pins=values["pin"], meant=values["remove"])
     console.show_pruned(pruned, as_json=asked.json)
+
+
+def _doctor(asked: argparse.Namespace) -> None:
+    from flows.doctor import examine
+
+    findings = list(examine(runs=asked.runs, releases=asked.to))
+    console.show_findings(findings, as_json=asked.json)
+    if amiss := [finding.what for finding in findings if not finding.good]:
+        raise ReleaseError(
+            "all is well with this installation", f"{', '.join(amiss)} is not", "Do what stands beside it"
+        )
 
 
 def _interrupted() -> LikenessError:

@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 import webbrowser
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ from data_contracts.contract import Contract
 from data_contracts.errors import LikenessError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flows.doctor import Finding
     from tasks.prune import Pruned
     from tasks.releases.signing import PublicKey
     from tasks.verify import Verified
@@ -24,6 +28,7 @@ __all__ = [
     "open_page",
     "show_check",
     "show_draft",
+    "show_findings",
     "show_key",
     "show_pruned",
     "show_release",
@@ -209,6 +214,17 @@ def show_pruned(pruned: "Pruned", *, as_json: bool) -> None:
         print(f"{'removed ' if pruned.meant else 'would go'} {release}")
     if pruned.removed and not pruned.meant:
         print("nothing was removed: say --yes to do it")
+
+
+def show_findings(findings: "Sequence[Finding]", *, as_json: bool) -> None:
+    """Say what was found of an installation, and what to do."""
+    if as_json:
+        _print_json({"findings": [asdict(finding) for finding in findings]})
+        return
+    for finding in findings:
+        print(f"{'good ' if finding.good else 'AMISS'}  {finding.what:<12} {finding.fact}")
+        if finding.remedy:
+            print(f"{'':<20} {finding.remedy}")
 
 
 def _bounds(check: dict[str, Any] | None) -> str:
