@@ -78,10 +78,12 @@ def publish(
         ContractError: a release was published meanwhile, from which the contract's version does not follow.
     """
     folder, key, synthetic = Path(root) / contract.id, signer(), standing.challenger.synthetic
+    said = {"parameters": parameters, "signature": None if key is None else key.stated()}
     logger.info("publishing %s rows under %s", f"{synthetic.rows:,}", folder)
     with storage_errors(folder), locked(folder):
-        before = _published(folder, contract, evidence, trained=trained, standing=standing, parameters=parameters)
-        if before is not None:
+        if (
+            before := _published(folder, contract, evidence, trained=trained, standing=standing, said=said)
+        ) is not None:
             return before
         require_next_version(contract, folder)
         standing = _current(standing, contract, champion(folder))
@@ -89,10 +91,9 @@ def publish(
         manifest = {
             **_head(version, standing, wins=wins),
             **_facts(evidence),
-            "parameters": parameters,
+            **said,
             "comparison": standing.said,
             "code": code(),
-            "signature": None if key is None else key.stated(),
         }
         with atomic(folder / version) as staging:
             _copy(staging, contract, evidence, synthetic=synthetic, trained=trained)
@@ -109,22 +110,23 @@ def _published(
     *,
     trained: Trained,
     standing: Standing,
-    parameters: dict[str, Any],
+    said: dict[str, Any],
 ) -> Release | None:
     """Return the newest release, if it is this one: nothing changed since, or a run was killed that had published it.
 
     It may have been killed before the pointer moved, which is done now.
     """
     version, synthetic = (releases(folder) or [""])[-1], standing.challenger.synthetic
+    content = {name: digest_file(path) for name, path in _content(contract, synthetic, trained).items()}
     try:
         manifest = read_manifest(folder / version)
         stated = (folder / version / _CONTRACT).read_text(encoding="utf-8")
+        files = {name: digest_file(folder / version / name) for name in content}
     except (ReleaseError, OSError):
         return None
-    content = {name: digest_file(path) for name, path in _content(contract, synthetic, trained).items()}
-    now = [content, parameters, _facts(evidence)["scores"], odcs.dump(replace(contract, source=None))]
-    files = {name: manifest["files"].get(name, {}).get("sha256") for name in content}
-    if [files, manifest["parameters"], manifest["scores"], stated] != now:
+    now = {"scores": _facts(evidence)["scores"], **said}
+    same = files == content and stated == odcs.dump(replace(contract, source=None))
+    if not same or {name: manifest[name] for name in now} != now:
         return None
     logger.info("nothing has changed since %s: it stands", version)
     if manifest["champion"] and ((named := pointed(folder)) is None or named.release != version):

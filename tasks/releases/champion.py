@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_contracts import Contract, LikenessError, Threshold, odcs
+from data_contracts import Contract, LikenessError, ReleaseError, Threshold, odcs
 from data_contracts.changes import changes, require_version
 from tasks.references import Challenger, Comparison, Score
 from tasks.releases.layout import pointed
@@ -44,10 +44,26 @@ def champion(folder: Path) -> Champion | None:
         if pointer is None:
             return None
         release = folder / pointer.release
-        return Champion(release, read_manifest(release), odcs.load(release / _CONTRACT))
+        manifest = read_manifest(release)
+        _require_whole(release, manifest)
+        return Champion(release, manifest, odcs.load(release / _CONTRACT))
     except LikenessError as error:  # a broken release does not keep a sound one from being published
         logger.warning("nothing to compare with under %s: %s", folder, error.fact)
         return None
+
+
+def _require_whole(release: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse to compare with rows that are not those which were published.
+
+    Raises:
+        ReleaseError: a file of data is gone, or has changed.
+    """
+    for name, known in manifest["files"].items():
+        if name.startswith(f"{_DATA}/"):
+            path = release / name
+            if not path.is_file() or digest_file(path) != known["sha256"]:
+                rule, fact = "a release is as it was published", f"{name} of {release.name} is gone or has changed"
+                raise ReleaseError(rule, fact, "Look at it with `likeness verify`")
 
 
 def require_next_version(contract: Contract, folder: Path) -> None:

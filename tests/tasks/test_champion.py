@@ -15,6 +15,7 @@ from flows.gate import require_champion
 from tasks.releases.drift import distances
 from tasks.releases.layout import next_release, pointed, releases
 from tasks.releases.manifest import read_manifest
+from tasks.releases.signing import new_key
 from tasks.storage import locked
 from tasks.verify import locate, verify
 
@@ -134,7 +135,7 @@ def test_a_contract_whose_version_does_not_fit_is_refused_and_nothing_is_written
     assert "km.minimum is promised no more" in (Path(release.uri) / "README.md").read_text()
 
 
-@pytest.mark.parametrize("broken", ["manifest.json", "contract.yaml"])
+@pytest.mark.parametrize("broken", ["manifest.json", "contract.yaml", "data/part-00000.parquet"])
 def test_a_champion_that_cannot_be_read_keeps_no_sound_release_back(run, tmp_path, caplog, broken):
     run.published(tmp_path)
     (tmp_path / "trips" / "1.0.0-1" / broken).write_text("{")
@@ -177,6 +178,20 @@ def test_what_is_published_already_is_not_published_again(run, tmp_path, caplog)
     assert releases(tmp_path / "trips") == ["1.0.0-1"]
     assert (again.version, again.uri, again.champion) == (first.version, first.uri, True)
     assert "nothing has changed since 1.0.0-1: it stands" in caplog.text
+
+
+def test_what_was_published_is_published_again_where_it_is_broken_or_not_signed_as_it_should_be(
+    run, tmp_path, monkeypatch
+):
+    run.published(tmp_path, seed=0)
+    part = tmp_path / "trips" / "1.0.0-1" / "data" / "part-00000.parquet"
+    part.write_bytes(part.read_bytes()[:-1])
+
+    assert run.published(tmp_path, seed=0).version == "1.0.0-2"
+    new_key(tmp_path / "key")
+    monkeypatch.setenv("LIKENESS_SIGNING_KEY_FILE", str(tmp_path / "key"))
+    assert [run.published(tmp_path, seed=0).version for _ in range(2)] == ["1.0.0-3", "1.0.0-3"]
+    assert verify(tmp_path / "trips" / "1.0.0-3").manifest["signature"]
 
 
 def test_a_run_that_was_killed_before_the_pointer_moved_moves_it_when_it_is_run_again(run, tmp_path):
