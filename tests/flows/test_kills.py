@@ -71,6 +71,7 @@ def root(at: Path, contract: object) -> Path:
     return at
 
 
+@pytest.mark.timeout(900)  # ten runs, each a process
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
 def test_a_run_killed_at_one_step_after_the_other_ends_in_the_same_bytes(contract, tmp_path, seed):
     calm, hit = root(tmp_path / "calm", contract), root(tmp_path / "hit", contract)
