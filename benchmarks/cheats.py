@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from benchmarks.report import spliced
 from data_contracts import Contract
 from data_contracts.odcs import find, load
 from flows.gate import judge
@@ -194,9 +195,7 @@ def _write(text: str, name: str) -> None:
     """Put the table between its marks in docs/scores.md."""
     path = _ROOT / "docs" / "scores.md"
     marks = f"<!-- {name}: written by benchmarks/cheats.py -->", f"<!-- {name}: end -->"
-    before, rest = path.read_text().split(marks[0])
-    after = rest.split(marks[1])[1]
-    path.write_text(f"{before}{marks[0]}\n\n{text}\n\n{marks[1]}{after}")
+    path.write_text(spliced(path.read_text(), text, marks=marks))
 
 
 def _arguments() -> argparse.Namespace:

@@ -25,7 +25,7 @@ __all__ = ["POOL", "Finding", "examine"]
 POOL = "likeness"
 """The work pool that prefect.yaml names."""
 
-_LEAST_FREE = 2 * 2**30  # bytes: a run of Adult leaves 5 MB, one of 20 million rows about 2 GB
+_LEAST_FREE = 2 * 2**30  # bytes
 _PYTHON = ((3, 11), (3, 14))
 
 
