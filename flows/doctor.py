@@ -11,13 +11,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
 from data_contracts import LikenessError
+from tasks.packages import required
 from tasks.releases.signing import KEY, KEY_FILE, signer
 
 __all__ = ["POOL", "Finding", "examine"]
@@ -69,12 +70,9 @@ def _python() -> Finding:
 
 def _packages() -> Finding:
     """Hold what is installed to what Likeness requires."""
-    try:
-        wanted = [Requirement(line) for line in requires("likeness") or [] if "extra ==" not in line]
-    except PackageNotFoundError:
-        return Finding(
-            "packages", good=False, fact="likeness is not installed", remedy="pip install -e . in its folder"
-        )
+    wanted = required()
+    if not wanted:
+        return Finding("packages", good=False, fact="likeness is not installed", remedy="make run, in its folder")
     wrong = [f"{each.name} {found} for {each.specifier}" for each in wanted if (found := _unfit(each))]
     remedy = "pip install --constraint constraints.txt --editable ."
     return Finding("packages", not wrong, "; ".join(wrong) or f"{len(wanted)} as required", remedy if wrong else "")

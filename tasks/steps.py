@@ -16,14 +16,13 @@ import json
 import logging
 import math
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import fields, is_dataclass
 from functools import cache, wraps
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from typing import Any, ParamSpec, TypeVar
@@ -32,6 +31,7 @@ from prefect.context import TaskRunContext
 from pydantic import TypeAdapter
 
 from data_contracts import Contract, odcs
+from tasks.packages import required
 from tasks.storage import digest_file, locked, storage_errors, write_json
 
 __all__ = ["once", "workplace"]
@@ -147,12 +147,7 @@ def _code() -> str:
 @cache
 def _versions() -> dict[str, str]:
     """Return the versions of Python and of what Likeness requires."""
-    try:
-        lines = [line for line in requires("likeness") or [] if "extra ==" not in line]
-    except PackageNotFoundError:  # run from its sources alone
-        lines = []
-    names = sorted(found[0] for line in lines if (found := re.match(r"[\w.-]+", line)))
-    return {"python": python_version(), **{name: version(name) for name in names}}
+    return {"python": python_version(), **{name: version(name) for name in sorted(each.name for each in required())}}
 
 
 def _taken(folder: Path, run: Path) -> Any:  # noqa: ANN401 - as JSON holds it

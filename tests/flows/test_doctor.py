@@ -8,6 +8,7 @@ import pytest
 
 from flows import doctor
 from flows.cli import main
+from tasks import packages
 
 
 def found(tmp_path, **folders):
@@ -87,9 +88,9 @@ def test_a_key_that_cannot_be_read_is_told(tmp_path, monkeypatch):
 
 
 def test_a_package_of_another_version_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor, "requires", lambda _: ["pandas<1", "no-such-package>=2", 'pytest>=1; extra == "dev"'])
+    monkeypatch.setattr(packages, "requires", lambda _: ["pandas<1", "no-such-package>=2", 'pytest>=1; extra == "dev"'])
 
-    packages = found(tmp_path)["packages"]
+    finding = found(tmp_path)["packages"]
 
-    assert packages.fact == f"pandas {metadata.version('pandas')} for <1; no-such-package missing for >=2"
-    assert "constraints.txt" in packages.remedy
+    assert finding.fact == f"pandas {metadata.version('pandas')} for <1; no-such-package missing for >=2"
+    assert "constraints.txt" in finding.remedy
