@@ -4,6 +4,11 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Nothing is told to anybody outside: neither Prefect's server and command line nor Great Expectations.
+export DO_NOT_TRACK := 1
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+export GX_ANALYTICS_ENABLED := false
+
 # The first Python of a supported version: the newest torch build at hand is for 3.11, so that one comes first.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$p && break; done)
@@ -16,6 +21,7 @@ run: $(READY)                ## a real table in, a published synthetic release o
 deploy: $(READY)             ## the flows to the Prefect server that PREFECT_API_URL names
 	$(BIN)/prefect work-pool create likeness --type process --overwrite
 	$(BIN)/prefect --no-prompt deploy --all
+	$(BIN)/python -m flows.automations automations.toml
 
 test: $(READY)               ## the tests, without the slow ones
 	$(BIN)/python -m pytest

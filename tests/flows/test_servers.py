@@ -1,0 +1,262 @@
+"""A server, a worker and runs as people keep them for months: what is deployed runs, and goes on after a kill."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from services import ROOT, Prefect, until
+
+from data_contracts import Threshold, odcs
+from tasks.releases.layout import releases
+from tasks.verify import locate, verify
+
+pytestmark = pytest.mark.timeout(600)  # servers and runs are processes, which take their time on a busy machine
+
+SPY = """
+import os, sys
+
+def note(event, args):
+    if event == "socket.getaddrinfo":
+        host = args[0]
+    elif event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host not in (None, "", "localhost", "::1", "::", "0.0.0.0") and not host.startswith("127."):
+        with open(os.environ["SPY_NOTES"], "a") as notes:
+            notes.write(f"{host} {sys.argv}\\n")
+
+sys.addaudithook(note)
+"""
+"""Takes note of every address outside this machine that a Python process asks for."""
+
+
+class Receiver(ThreadingHTTPServer):
+    """A webhook's other end: what it was told."""
+
+    def __init__(self):
+        self.told = []
+        super().__init__(("127.0.0.1", 0), _Hearing)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/hook"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class _Hearing(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.server.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def receiver():
+    with Receiver() as listening:
+        yield listening
+        listening.shutdown()
+
+
+@pytest.fixture(scope="module")
+def prefect(tmp_path_factory, receiver):
+    """A fresh server with all that `make deploy` puts on it, quicker to give a run up than it is in earnest."""
+    folder = tmp_path_factory.mktemp("prefect")
+    (folder / "sitecustomize.py").write_text(SPY)
+    started = Prefect(
+        folder,
+        {
+            "PYTHONPATH": str(folder),
+            "SPY_NOTES": str(folder / "notes"),
+            "PREFECT_SERVER_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "2",  # of 30
+        },
+    )
+    try:
+        started.serve()
+        started.make("deploy", LIKENESS_WEBHOOK=receiver.url)
+        hasten(started)
+        started.work()
+        yield started
+    finally:
+        started.end()
+    assert started.processes() == []
+
+
+def hasten(prefect: Prefect) -> None:
+    """Put the automations on the server again, with shorter waits."""
+    text = (ROOT / "automations.toml").read_text()
+    for earnest, quick in (("within = 180", "within = 40"), ("within = 30", "within = 12")):
+        assert text.count(earnest) == 1
+        text = text.replace(earnest, quick)
+    file = prefect.home / "automations.toml"
+    file.write_text(text)
+    said = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-m", "flows.automations", file],
+        env=prefect.environment,
+        check=True,
+        text=True,
+        capture_output=True,
+    ).stdout
+    assert Counter(line.rpartition(": ")[2] for line in said.splitlines()) == {"changed": 2, "stands": 1}
+
+
+class Place:
+    """A folder in which a contract is run."""
+
+    def __init__(self, folder: Path, contract: object) -> None:
+        folder.mkdir(exist_ok=True)
+        self.folder, self.releases = folder, folder / "releases" / "adult"
+        (folder / "small.yaml").write_text(odcs.dump(contract))
+
+    def parameters(self, **others: object) -> dict[str, object]:
+        return {
+            "contract": str(self.folder / "small.yaml"), "runs": str(self.folder / "runs"),
+            "to": str(self.folder / "releases"), "model": "gmm", "rows": 300, "steps": 6, **others,
+        }  # fmt: skip
+
+    def start(self, prefect: Prefect, **others: object) -> str:
+        """Ask for a run of the deployment, and return its id."""
+        deployment = prefect.ask("deployments/name/synthesize/adult", method="GET")["id"]
+        return prefect.ask(f"deployments/{deployment}/create_flow_run", {"parameters": self.parameters(**others)})["id"]
+
+    def kept(self, step: str) -> list[Path]:
+        """Return the records of a step that was done."""
+        return list((self.folder / "runs" / "adult" / "kept").glob(f"{step}-*/step.json"))
+
+    def content(self) -> dict[str, str]:
+        """Return the digests of what the latest release is made of: rows and model."""
+        release = locate(self.releases)
+        verify(release)
+        paths = sorted([*release.glob("data/*"), *release.glob("model/*")])
+        return {str(path.relative_to(release)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def run_of(prefect: Prefect, run: str) -> dict[str, object]:
+    return prefect.ask(f"flow_runs/{run}", method="GET")
+
+
+def ended(prefect: Prefect, run: str) -> dict[str, object]:
+    """Wait until a run has ended for good, and return it."""
+    final = ("Completed", "Failed", "Cancelled")
+    return until(
+        lambda: (found := run_of(prefect, run))["state"]["name"] in final and found,
+        told=lambda: f"{run_of(prefect, run)['state']} {prefect.said('worker')}",
+    )
+
+
+def kill(*pids: int) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def calm(prefect, contract, tmp_path_factory):
+    """A run that nothing disturbs, asked for as people do."""
+    place = Place(tmp_path_factory.mktemp("calm"), contract)
+    asked = [word for name, value in place.parameters().items() for word in ("-p", f"{name}={value}")]
+    prefect.run("deployment", "run", "synthesize/adult", *asked, "--watch")
+    return place
+
+
+def test_what_is_deployed_runs_and_releases(calm):
+    assert releases(calm.releases) == ["1.0.0-1"]
+    assert calm.content()
+
+
+@pytest.mark.usefixtures("calm")
+def test_nothing_is_told_to_anybody_outside(prefect):
+    assert not (prefect.home / "notes").exists(), (prefect.home / "notes").read_text()
+
+
+def test_what_notices_it_would_notice_it(prefect, tmp_path):
+    notes = tmp_path / "notes"
+    ask = "import urllib.request; urllib.request.urlopen('http://192.0.2.1/', timeout=0.01)"
+
+    ended = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-c", ask],
+        env={**prefect.environment, "SPY_NOTES": str(notes)},
+        capture_output=True,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert notes.read_text().startswith("192.0.2.1 ")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"), [("rows=-5", "'rows'"), ("seed=soon", "'seed'"), ("rowz=5", "rowz"), ("model=none", "'model'")]
+)
+def test_a_wrong_parameter_is_refused_by_name_before_anything_runs(prefect, wrong, named):
+    before = prefect.ask("flow_runs/count")
+
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        prefect.run("deployment", "run", "synthesize/adult", "-p", wrong)
+
+    assert named in refused.value.output
+    assert prefect.ask("flow_runs/count") == before
+
+
+def test_a_refused_run_fails_and_the_webhook_hears_of_it(prefect, receiver, contract, tmp_path):
+    from dataclasses import replace
+
+    gate = (Threshold("data_validity", "no release is that valid", minimum=2.0),)
+    place = Place(tmp_path, replace(contract, gate=gate))
+
+    run = ended(prefect, place.start(prefect))
+
+    told = until(lambda: [each for each in receiver.told if each["run"] == run["id"]])
+    assert run["state"]["name"] == "Failed"
+    assert [each["state"] for each in told] == ["Failed"]
+    assert "data_validity" in told[0]["message"]
+    assert told[0]["page"].endswith(run["id"])
+    assert not place.releases.exists()
+
+
+def test_a_run_goes_on_after_its_process_and_then_its_machine_are_lost(prefect, receiver, calm, contract, tmp_path):
+    place = Place(tmp_path, contract)
+    run = place.start(prefect)
+
+    until(lambda: place.kept("ingest"))
+    kill(*prefect.processes(run=run))
+    crashed = until(lambda: [each for each in receiver.told if each["run"] == run])
+    ingested = [path.stat().st_mtime_ns for path in place.kept("ingest")]
+    until(lambda: run_of(prefect, run)["run_count"] == 2 and place.kept("train"))
+    kill(prefect.started["worker"].pid, *prefect.processes(run=run))
+    prefect.work()  # another machine
+    assert run_of(prefect, run)["state"]["name"] == "Running"  # nobody knows better yet
+    last = ended(prefect, run)
+
+    assert [each["state"] for each in crashed] == ["Crashed"]
+    assert last["state"]["name"] == "Completed"
+    assert last["run_count"] == 3
+    assert [path.stat().st_mtime_ns for path in place.kept("ingest")] == ingested
+    assert releases(place.releases) == ["1.0.0-1"]
+    assert place.content() == calm.content()
+
+
+def test_three_runs_at_once_end_well_and_the_pointer_names_the_newest(prefect, contract, tmp_path):
+    place = Place(tmp_path, contract)
+    queued = [
+        place.start(prefect, seed=seed, margin=1) for seed in (1, 2)
+    ]  # one after the other: the deployment's limit
+    asked = [word for name, value in place.parameters(seed=3, margin=1).items() for word in (f"--{name}", str(value))]
+    beside = subprocess.run(  # noqa: S603 - this very interpreter
+        [sys.executable, "-m", "flows.cli", "run", asked[1], *asked[2:]],
+        env=prefect.environment, cwd=tmp_path, check=False, text=True, capture_output=True,
+    )  # fmt: skip
+
+    assert beside.returncode == 0, beside.stderr
+    assert [ended(prefect, run)["state"]["name"] for run in queued] == ["Completed", "Completed"]
+    assert releases(place.releases) == ["1.0.0-1", "1.0.0-2", "1.0.0-3"]
+    for release in releases(place.releases):
+        verify(place.releases / release)
+    assert json.loads((place.releases / "latest.json").read_text())["release"] == "1.0.0-3"
