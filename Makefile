@@ -19,9 +19,8 @@ run: $(READY)                ## a real table in, a published synthetic release o
 	$(BIN)/likeness run $(if $(IMAGES),fashion_mnist,adult)
 
 deploy: $(READY)             ## the flows to the Prefect server that PREFECT_API_URL names
-	$(BIN)/prefect work-pool create likeness --type process --overwrite
+	$(BIN)/python -m flows.server automations.toml
 	$(BIN)/prefect --no-prompt deploy --all
-	$(BIN)/python -m flows.automations automations.toml
 
 test: $(READY)               ## the tests, without the slow ones
 	$(BIN)/python -m pytest

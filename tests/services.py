@@ -13,8 +13,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 __all__ = ["ROOT", "Postgres", "Prefect", "free_port", "initdb", "until"]
@@ -115,11 +117,19 @@ class Prefect:
     def ask(self, path: str, body: object = None, *, method: str = "POST") -> Any:
         """Return the server's answer to a request."""
         data = None if method == "GET" else json.dumps(body or {}).encode()
-        request = Request(  # noqa: S310 - loopback
+        request = Request(
             f"http://127.0.0.1:{self.port}/api/{path}", data, {"Content-Type": "application/json"}, method=method
         )
-        with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
-            return json.loads(answer.read() or b"null")
+        while True:
+            try:
+                with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
+                    return json.loads(answer.read() or b"null")
+            except HTTPError as error:
+                if (
+                    error.code != HTTPStatus.SERVICE_UNAVAILABLE
+                ):  # SQLite is locked: Prefect's own client asks again too
+                    raise
+            time.sleep(0.2)
 
     def processes(self, *, run: str | None = None) -> list[int]:
         """Return the processes that were started here, however deep; or those that do a run."""
