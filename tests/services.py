@@ -83,6 +83,8 @@ class Prefect:
     def start(self, name: str, *command: str) -> subprocess.Popen[bytes]:
         """Start a command of Prefect's in a session of its own; what it says goes to `<home>/<name>.log`."""
         self.home.mkdir(parents=True, exist_ok=True)
+        if (before := self.started.get(name)) is not None:  # it was killed, and is started again
+            before.wait()
         with (self.home / f"{name}.log").open("ab") as log:
             self.started[name] = subprocess.Popen(  # noqa: S603 - Prefect's own
                 [sys.executable, "-m", "prefect", *command],
@@ -125,9 +127,7 @@ class Prefect:
                 with urlopen(request, timeout=30) as answer:  # noqa: S310 - loopback
                     return json.loads(answer.read() or b"null")
             except HTTPError as error:
-                if (
-                    error.code != HTTPStatus.SERVICE_UNAVAILABLE
-                ):  # SQLite is locked: Prefect's own client asks again too
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE:  # SQLite is locked: ask again
                     raise
             time.sleep(0.2)
 

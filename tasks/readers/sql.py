@@ -27,7 +27,7 @@ def read_sql(source: Source, *, names: Sequence[str] | None) -> Iterator[pa.Reco
     Raises:
         ContractError: neither a table nor a query is stated.
         DataError: `source.url`, `source.missing`, `source.table`, `source.query`, `table.columns`.
-        UnreachableError: the server does not answer.
+        UnreachableError: the server does not answer, or went away while it was read.
     """
     import sqlalchemy
 
@@ -84,6 +84,8 @@ def _asking() -> Iterator[None]:
     try:
         yield
     except (sqlalchemy.exc.SQLAlchemyError, UnicodeDecodeError) as error:
+        if getattr(error, "connection_invalidated", False):  # by a restart, a failover: it will be there again
+            raise UnreachableError(type(error).__name__) from None
         raise refused(
             "source.query",
             "the database answers",

@@ -1,22 +1,19 @@
 """A server, a worker and runs as people keep them for months: what is deployed runs, and goes on after a kill."""
 
-import hashlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
+from deployed import Place, ended, kill, run_of
 from services import ROOT, Prefect, until
 
-from data_contracts import Threshold, odcs
+from data_contracts import Threshold
 from tasks.releases.layout import releases
-from tasks.verify import locate, verify
+from tasks.verify import verify
 
 pytestmark = pytest.mark.timeout(600)  # servers and runs are processes, which take their time on a busy machine
 
@@ -107,56 +104,6 @@ def hasten(prefect: Prefect) -> None:
         capture_output=True,
     ).stdout
     assert Counter(line.rpartition(": ")[2] for line in said.splitlines()) == {"changed": 2, "stands": 2}
-
-
-class Place:
-    """A folder in which a contract is run."""
-
-    def __init__(self, folder: Path, contract: object) -> None:
-        folder.mkdir(exist_ok=True)
-        self.folder, self.releases = folder, folder / "releases" / "adult"
-        (folder / "small.yaml").write_text(odcs.dump(contract))
-
-    def parameters(self, **others: object) -> dict[str, object]:
-        """Return what a run is asked for, with what else is said."""
-        return {
-            "contract": str(self.folder / "small.yaml"), "runs": str(self.folder / "runs"),
-            "to": str(self.folder / "releases"), "model": "gmm", "rows": 300, "steps": 6, **others,
-        }  # fmt: skip
-
-    def start(self, prefect: Prefect, **others: object) -> str:
-        """Ask for a run of the deployment, and return its id."""
-        deployment = prefect.ask("deployments/name/synthesize/adult", method="GET")["id"]
-        return prefect.ask(f"deployments/{deployment}/create_flow_run", {"parameters": self.parameters(**others)})["id"]
-
-    def kept(self, step: str) -> list[Path]:
-        """Return the records of a step that was done."""
-        return list((self.folder / "runs" / "adult" / "kept").glob(f"{step}-*/step.json"))
-
-    def content(self) -> dict[str, str]:
-        """Return the digests of what the latest release is made of: rows and model."""
-        release = locate(self.releases)
-        verify(release)
-        paths = sorted([*release.glob("data/*"), *release.glob("model/*")])
-        return {str(path.relative_to(release)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
-
-
-def run_of(prefect: Prefect, run: str) -> dict[str, object]:
-    return prefect.ask(f"flow_runs/{run}", method="GET")
-
-
-def ended(prefect: Prefect, run: str) -> dict[str, object]:
-    """Wait until a run has ended for good, and return it."""
-    final = ("Completed", "Failed", "Cancelled")
-    return until(
-        lambda: (found := run_of(prefect, run))["state"]["name"] in final and found,
-        told=lambda: f"{run_of(prefect, run)['state']} {prefect.said('worker')}",
-    )
-
-
-def kill(*pids: int) -> None:
-    for pid in pids:
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
