@@ -2,6 +2,9 @@
 
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -60,3 +63,36 @@ def test_every_package_that_the_project_declares_is_pinned():
 @pytest.mark.parametrize("word", ["make run", "make test"])
 def test_the_readme_names_the_two_commands(word):
     assert word in (ROOT / "README.md").read_text()
+
+
+UNITS = sorted((ROOT / "docs" / "systemd").glob("*.service"))
+
+
+def complaints(unit: Path, text: str) -> str:
+    """Return what systemd says of a unit, whose project is this one."""
+    unit.write_text(text.replace("/opt/likeness/.venv/bin", str(Path(sys.executable).parent)))
+    command = [shutil.which("systemd-analyze"), "verify", "--man=no", unit]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr  # noqa: S603 - systemd's own
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_systemd_takes_the_units(unit, tmp_path):
+    text = unit.read_text()
+
+    assert unit.name not in complaints(tmp_path / unit.name, text)
+    assert "Restrat" in complaints(tmp_path / unit.name, text.replace("Restart=", "Restrat="))
+
+
+def test_the_environment_of_the_units_keeps_prefect_from_telling_anybody():
+    lines = (ROOT / "docs" / "systemd" / "environment").read_text().splitlines()
+
+    assert {"DO_NOT_TRACK=1", "PREFECT_SERVER_ANALYTICS_ENABLED=false", "GX_ANALYTICS_ENABLED=false"} <= set(lines)
+
+
+def test_the_patience_with_a_silent_run_is_six_of_its_heartbeats():
+    automations = tomllib.loads((ROOT / "automations.toml").read_text())["automation"]
+    (patience,) = [each["trigger"]["within"] for each in automations if "not heard of" in each["name"]]
+    pools = yaml.safe_load((ROOT / "prefect.yaml").read_text())["definitions"]["work_pools"]
+
+    assert patience == 6 * int(pools["local"]["job_variables"]["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])

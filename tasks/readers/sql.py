@@ -36,12 +36,12 @@ def read_sql(source: Source, *, names: Sequence[str] | None) -> Iterator[pa.Reco
         with _connect(engine) as connection, _asking():
             statement = _statement(source, connection)
             rows = batch_rows(len(names or ()))
-            result = connection.execution_options(yield_per=rows).execute(sqlalchemy.text(statement))
-            found = list(result.keys())
-            check_columns(found, names, shown=True, label="the table or query")
-            for part in result.partitions(rows):
-                arrays = [to_array(values) for values in zip(*part, strict=True)]
-                yield pa.RecordBatch.from_arrays(arrays, found)
+            with connection.execution_options(yield_per=rows).execute(sqlalchemy.text(statement)) as result:
+                found = list(result.keys())
+                check_columns(found, names, shown=True, label="the table or query")
+                for part in result.partitions(rows):
+                    arrays = [to_array(values) for values in zip(*part, strict=True)]
+                    yield pa.RecordBatch.from_arrays(arrays, found)
     finally:
         engine.dispose()
 

@@ -13,10 +13,7 @@ from tasks.ingest import ingest
 from tasks.readers.problems import UnreachableError
 from tasks.readers.sql import read_sql
 
-pytestmark = [
-    pytest.mark.skipif(initdb() is None, reason="PostgreSQL's programs are not installed"),
-    pytest.mark.filterwarnings("ignore:<psycopg.ServerCursor:ResourceWarning"),  # SQLAlchemy's, of a lost connection
-]
+pytestmark = pytest.mark.skipif(initdb() is None, reason="PostgreSQL's programs are not installed")
 
 ROWS = 250_000  # more than are read at once
 QUERY = "SELECT id, 'name ' || id AS name FROM generate_series(1, {rows}) AS id"

@@ -13,7 +13,7 @@ from services import ROOT, Prefect, until
 
 from data_contracts import Threshold
 from tasks.releases.layout import releases
-from tasks.verify import verify
+from tasks.verify import locate, verify
 
 pytestmark = pytest.mark.timeout(600)  # servers and runs are processes, which take their time on a busy machine
 
@@ -118,6 +118,15 @@ def calm(prefect, contract, tmp_path_factory):
 def test_what_is_deployed_runs_and_releases(calm):
     assert releases(calm.releases) == ["1.0.0-1"]
     assert calm.content()
+
+
+@pytest.mark.slow  # the whole table and its own model
+def test_the_command_of_the_documents_ends_with_a_release_of_so_many_rows(prefect, tmp_path):
+    places = ["-p", f"to={tmp_path}/releases", "-p", f"runs={tmp_path}/runs"]
+
+    prefect.run("deployment", "run", "synthesize/adult", "-p", "rows=5000", *places, "--watch")
+
+    assert verify(locate(tmp_path / "releases" / "adult")).manifest["rows"] == 5000
 
 
 @pytest.mark.usefixtures("calm")

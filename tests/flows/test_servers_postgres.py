@@ -1,4 +1,4 @@
-"""Prefect on PostgreSQL, as `docs/operations.md` has it: its server killed and restarted under a run, its worker killed."""
+"""Prefect on PostgreSQL, as `docs/operations.md` has it: server and worker are killed under a run."""
 
 import time
 
