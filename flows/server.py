@@ -92,7 +92,7 @@ def _put(stated: dict[str, Any]) -> str:
 
 def _told(automation: "AutomationCore") -> dict[str, Any]:
     """Return what an automation says, without the numbers that Prefect gives it."""
-    return automation.model_dump(mode="json", exclude={"id": True, "trigger": {"id"}}, exclude_defaults=True)
+    return automation.model_dump(exclude={"id": True, "trigger": {"id"}}, exclude_defaults=True)
 
 
 if __name__ == "__main__":
