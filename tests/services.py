@@ -214,9 +214,24 @@ class Postgres:
         """Stop: `fast` breaks off what is asked, `immediate` is as good as a kill."""
         self._do("pg_ctl", "stop", "--wait", f"--pgdata={self.folder}/data", f"--mode={mode}")
 
-    def query(self, text: str) -> str:
+    def query(self, text: str, *, database: str = "postgres") -> str:
         """Return what `psql` says to a statement."""
-        return self._do("psql", "--no-psqlrc", "-Atqc", text, self.url())
+        return self._do("psql", "--no-psqlrc", "-Atqc", text, self.url(database))
+
+    def dump(self, database: str) -> str:
+        """Return a database as the statements that make it again."""
+        return self._do("pg_dump", "--no-owner", self.url(database))
+
+    def restore(self, dump: str, database: str) -> None:
+        """Make what was dumped again, as the role that owns the database."""
+        url = self.url(database).replace("postgres@", f"{database}:{database}@")
+        self._do("psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", url, input=dump)
+
+    def database(self, name: str) -> str:
+        """Make a database and a role that owns it, and return its URL for Prefect."""
+        self.query(f"CREATE ROLE {name} LOGIN PASSWORD '{name}'")
+        self.query(f"CREATE DATABASE {name} OWNER {name}")
+        return f"postgresql+asyncpg://{name}:{name}@127.0.0.1:{self.port}/{name}"
 
     @classmethod
     @contextmanager
@@ -231,10 +246,10 @@ class Postgres:
                 served.stop("immediate")
             shutil.rmtree(served.folder)
 
-    def _do(self, name: str, *arguments: str) -> str:
+    def _do(self, name: str, *arguments: str, input: str = "") -> str:  # noqa: A002 - as subprocess has it
         said = subprocess.run(  # noqa: S603 - Debian's own
-            [self.bin / name, *arguments], user=self.user, cwd="/", check=True, text=True, timeout=_PATIENCE,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE if name == "psql" else subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL if name != "psql" else None,
+            [self.bin / name, *arguments], user=self.user, cwd="/", check=True, text=True, timeout=_PATIENCE, input=input,
+            stdout=subprocess.PIPE if name in ("psql", "pg_dump") else subprocess.DEVNULL,
+            stderr=None if name in ("psql", "pg_dump") else subprocess.DEVNULL,
         )  # fmt: skip
         return (said.stdout or "").strip()

@@ -18,9 +18,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def prefect(tmp_path_factory):
     with Postgres.served() as database:
-        database.query("CREATE ROLE prefect LOGIN PASSWORD 'prefect'")
-        database.query("CREATE DATABASE prefect OWNER prefect")
-        url = database.url("prefect", driver="postgresql+asyncpg").replace("postgres@", "prefect:prefect@")
+        url = database.database("prefect")
         started = Prefect(tmp_path_factory.mktemp("prefect"), {"PREFECT_SERVER_DATABASE_CONNECTION_URL": url})
         try:
             started.serve()
