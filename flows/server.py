@@ -62,9 +62,10 @@ def _webhook() -> str | None:
     from prefect import get_client
     from prefect.blocks.webhook import Webhook
     from prefect.exceptions import ObjectNotFound
+    from pydantic import SecretStr
 
     if url := os.environ.get(WEBHOOK):
-        return str(Webhook(url=url).save(_BLOCK, overwrite=True))
+        return str(Webhook(url=SecretStr(url)).save(_BLOCK, overwrite=True))
     with get_client(sync_client=True) as client:
         try:
             return str(client.read_block_document_by_name(_BLOCK, "webhook").id)

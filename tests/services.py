@@ -247,9 +247,10 @@ class Postgres:
             shutil.rmtree(served.folder)
 
     def _do(self, name: str, *arguments: str, input: str = "") -> str:  # noqa: A002 - as subprocess has it
+        shown = name in ("psql", "pg_dump")
         said = subprocess.run(  # noqa: S603 - Debian's own
-            [self.bin / name, *arguments], user=self.user, cwd="/", check=True, text=True, timeout=_PATIENCE, input=input,
-            stdout=subprocess.PIPE if name in ("psql", "pg_dump") else subprocess.DEVNULL,
-            stderr=None if name in ("psql", "pg_dump") else subprocess.DEVNULL,
+            [self.bin / name, *arguments], user=self.user, cwd="/", check=True, text=True, timeout=_PATIENCE,
+            input=input, stdout=subprocess.PIPE if shown else subprocess.DEVNULL,
+            stderr=None if shown else subprocess.DEVNULL,
         )  # fmt: skip
         return (said.stdout or "").strip()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -96,13 +97,8 @@ def hasten(prefect: Prefect) -> None:
         text = text.replace(earnest, quick)
     file = prefect.home / "automations.toml"
     file.write_text(text)
-    said = subprocess.run(  # noqa: S603 - this very interpreter
-        [sys.executable, "-m", "flows.server", file],
-        env=prefect.environment,
-        check=True,
-        text=True,
-        capture_output=True,
-    ).stdout
+    command = [sys.executable, "-m", "flows.server", file]
+    said = subprocess.check_output(command, env=prefect.environment, text=True)  # noqa: S603 - this very interpreter
     assert Counter(line.rpartition(": ")[2] for line in said.splitlines()) == {"changed": 2, "stands": 2}
 
 
@@ -138,14 +134,10 @@ def test_what_notices_it_would_notice_it(prefect, tmp_path):
     notes = tmp_path / "notes"
     ask = "import urllib.request; urllib.request.urlopen('http://192.0.2.1/', timeout=0.01)"
 
-    ended = subprocess.run(  # noqa: S603 - this very interpreter
-        [sys.executable, "-c", ask],
-        env={**prefect.environment, "SPY_NOTES": str(notes)},
-        capture_output=True,
-        check=False,
-    )
+    environment = {**prefect.environment, "SPY_NOTES": str(notes)}
+    asked = subprocess.run([sys.executable, "-c", ask], env=environment, capture_output=True, check=False)  # noqa: S603
 
-    assert ended.returncode == 1
+    assert asked.returncode == 1
     assert notes.read_text().startswith("192.0.2.1 ")
 
 
@@ -163,8 +155,6 @@ def test_a_wrong_parameter_is_refused_by_name_before_anything_runs(prefect, wron
 
 
 def test_a_refused_run_fails_and_the_webhook_hears_of_it(prefect, receiver, contract, tmp_path):
-    from dataclasses import replace
-
     gate = (Threshold("data_validity", "no release is that valid", minimum=2.0),)
     place = Place(tmp_path, replace(contract, gate=gate))
 
@@ -202,9 +192,9 @@ def test_a_run_goes_on_after_its_process_and_then_its_machine_are_lost(prefect, 
 
 def test_three_runs_at_once_end_well_and_the_pointer_names_the_newest(prefect, contract, tmp_path):
     place = Place(tmp_path, contract)
-    queued = [
-        place.start(prefect, seed=seed, margin=1) for seed in (1, 2)
-    ]  # one after the other: the deployment's limit
+    # these one after the other, since that is the deployment's limit ...
+    queued = [place.start(prefect, seed=seed, margin=1) for seed in (1, 2)]
+    # ... and one beside them
     asked = [word for name, value in place.parameters(seed=3, margin=1).items() for word in (f"--{name}", str(value))]
     beside = subprocess.run(  # noqa: S603 - this very interpreter
         [sys.executable, "-m", "flows.cli", "run", asked[1], *asked[2:]],
