@@ -29,6 +29,10 @@ class Place:
             "to": str(self.folder / "releases"), "model": "gmm", "rows": 300, "steps": 6, **others,
         }  # fmt: skip
 
+    def words(self, **others: object) -> list[str]:
+        """Return the same for Prefect's command line."""
+        return [word for name, value in self.parameters(**others).items() for word in ("-p", f"{name}={value}")]
+
     def start(self, prefect: Prefect, **others: object) -> str:
         """Ask for a run of the deployment, and return its id."""
         deployment = prefect.ask("deployments/name/synthesize/adult", method="GET")["id"]

@@ -99,15 +99,22 @@ def hasten(prefect: Prefect) -> None:
     file.write_text(text)
     command = [sys.executable, "-m", "flows.server", file]
     said = subprocess.check_output(command, env=prefect.environment, text=True)  # noqa: S603 - this very interpreter
-    assert Counter(line.rpartition(": ")[2] for line in said.splitlines()) == {"changed": 2, "stands": 2}
+    assert Counter(line.rpartition(": ")[2] for line in said.splitlines()) == {"changed": 2, "stands": 3}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def doomed(prefect):
+    """A run that cannot be started, ever; it is begun first, since it is given up only after a while."""
+    deployment = prefect.ask("deployments/name/prune/retention", method="GET")["id"]
+    prefect.ask(f"deployments/{deployment}", {"entrypoint": "flows.nonesuch.gone"}, method="PATCH")
+    return prefect.ask(f"deployments/{deployment}/create_flow_run", {"name": "doomed"})["id"]
 
 
 @pytest.fixture(scope="module")
 def calm(prefect, contract, tmp_path_factory):
     """A run that nothing disturbs, asked for as people do."""
     place = Place(tmp_path_factory.mktemp("calm"), contract)
-    asked = [word for name, value in place.parameters().items() for word in ("-p", f"{name}={value}")]
-    prefect.run("deployment", "run", "synthesize/adult", *asked, "--watch")
+    prefect.run("deployment", "run", "synthesize/adult", *place.words(), "--watch")
     return place
 
 
@@ -158,13 +165,14 @@ def test_a_refused_run_fails_and_the_webhook_hears_of_it(prefect, receiver, cont
     gate = (Threshold("data_validity", "no release is that valid", minimum=2.0),)
     place = Place(tmp_path, replace(contract, gate=gate))
 
-    run = ended(prefect, place.start(prefect))
+    with pytest.raises(subprocess.CalledProcessError):
+        prefect.run("deployment", "run", "synthesize/adult", *place.words(), "--watch")
 
-    told = until(lambda: [each for each in receiver.told if each["run"] == run["id"]])
-    assert run["state"]["name"] == "Failed"
-    assert [each["state"] for each in told] == ["Failed"]
-    assert "data_validity" in told[0]["message"]
-    assert told[0]["page"].endswith(run["id"])
+    (told,) = until(lambda: [each for each in receiver.told if "data_validity" in each["message"]])
+    run = run_of(prefect, told["run"])
+    assert run["parameters"]["to"] == place.parameters()["to"]
+    assert run["state"]["name"] == told["state"] == "Failed"
+    assert told["page"].endswith(run["id"])
     assert not place.releases.exists()
 
 
@@ -207,3 +215,12 @@ def test_three_runs_at_once_end_well_and_the_pointer_names_the_newest(prefect, c
     for release in releases(place.releases):
         verify(place.releases / release)
     assert json.loads((place.releases / "latest.json").read_text())["release"] == "1.0.0-3"
+
+
+def test_a_run_that_cannot_be_started_is_given_up_after_three_times_and_that_is_told(prefect, receiver, doomed):
+    assert ended(prefect, doomed)["state"]["message"] == "it crashed three times in a day, and is given up"
+
+    states = until(
+        lambda: len(told := [each["state"] for each in receiver.told if each["name"] == "doomed"]) == 4 and told
+    )
+    assert sorted(states) == ["Crashed", "Crashed", "Crashed", "Failed"]
