@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         sub = _add(commands, name, command, words=words)
         sub.add_argument(
-            "release", type=Path, metavar="RELEASE", help="a release, or its contract's folder: the latest"
+            "release", metavar="RELEASE", help="a release, or its contract's folder: the latest; a path or a URI"
         )
         if name == "verify":
             sub.add_argument("--key", type=Path, metavar="PUB", help="the public key that must have signed it")
@@ -153,12 +153,12 @@ def _run(asked: argparse.Namespace) -> None:
     ready = embedded.start()
     from flows.synthesize import synthesize
     from tasks.learning.loading import load_models
-    from tasks.verify import read_manifest
+    from tasks.verify import locate, read_manifest
 
     load_models()
     ready()
-    release = synthesize(**values)
-    console.show_release(Path(release.uri), read_manifest(Path(release.uri)), as_json=asked.json)
+    release = locate(synthesize(**values).uri)
+    console.show_release(release, read_manifest(release), as_json=asked.json)
 
 
 def _parameters(asked: argparse.Namespace) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
 from data_contracts.errors import LikenessError
+from tasks.places import link, there
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def confess(error: Exception) -> int:
 def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> None:
     """Say what a release is: its origin, each score beside floor and threshold, and where to look at it."""
     if as_json:
-        _print_json({"path": str(release), **manifest})
+        _print_json({"path": there(release), **manifest})
         return
     from rich.console import Console
 
@@ -99,9 +100,7 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
     console.print(_score_table(manifest))
     for line in (_compared(manifest), _signed(manifest)):
         console.print(line, markup=False)
-    console.print(
-        f"data    {release / 'data'}\nreport  {(release / 'report.html').absolute().as_uri()}", soft_wrap=True
-    )
+    console.print(f"data    {there(release / 'data')}\nreport  {link(release / 'report.html')}", soft_wrap=True)
 
 
 def open_page(page: Path) -> None:
@@ -179,10 +178,10 @@ def show_verified(release: Path, verified: "Verified", *, as_json: bool) -> None
     """Say that a release is what its manifest says, and whose word that is."""
     manifest = verified.manifest
     if as_json:
-        facts = {"path": str(release), "release": manifest["release"], "files": len(manifest["files"])}
+        facts = {"path": there(release), "release": manifest["release"], "files": len(manifest["files"])}
         _print_json({**facts, "verified": True, "signed": verified.signed, "trusted": verified.trusted})
         return
-    print(f"{release}: {len(manifest['files'])} files are as the manifest says")
+    print(f"{there(release)}: {len(manifest['files'])} files are as the manifest says")
     if verified.signed is None:
         print("it is not signed: whoever can write there can have changed the manifest as well")
     elif verified.trusted:

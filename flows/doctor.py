@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 
 from data_contracts import LikenessError
 from tasks.packages import required
+from tasks.places import here, is_remote, probe
 from tasks.releases.signing import KEY, KEY_FILE, signer
 
 __all__ = ["POOL", "Finding", "examine"]
@@ -56,8 +57,8 @@ def examine(*, runs: str, releases: str) -> Iterator[Finding]:
     """
     yield _python()
     yield _packages()
-    for what, folder in (("runs", Path(runs)), ("releases", Path(releases))):
-        yield _folder(what, folder)
+    for what, location in (("runs", runs), ("releases", releases)):
+        yield _storage(what, location) if is_remote(location) else _folder(what, here(location))
     yield _key()
     yield from _prefect()
 
@@ -103,6 +104,15 @@ def _folder(what: str, folder: Path) -> Finding:
         return Finding(what, good=False, fact=f"{told}, however: {reason}", remedy=remedy)
     good = free >= _LEAST_FREE
     return Finding(what, good, told, "" if good else "Free space: `likeness prune`, old folders of runs")
+
+
+def _storage(what: str, location: str) -> Finding:
+    """Write a file behind a URI, and take it away."""
+    try:
+        probe(location)
+    except LikenessError as error:
+        return Finding(what, good=False, fact=error.fact, remedy=error.remedy)
+    return Finding(what, good=True, fact=f"{location}, written to and read")
 
 
 def _key() -> Finding:

@@ -19,6 +19,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import MaterializingTask
 
 from data_contracts import Contract, LikenessError, odcs
+from tasks.places import child, link
 from tasks.publish import Release, publish
 from tasks.references import Judgement, Score, Verdict
 from tasks.reports.standing import standing
@@ -51,7 +52,7 @@ def show_verdict(contract: Contract, scores: tuple[Score, ...], verdict: Verdict
         "",
         f"![scores beside their bounds](data:image/png;base64,{picture})",
         "",
-        f"The whole report: `{Path(report).absolute()}`",
+        f"The whole report: {link(report)}",
     ]
     key = contract.id.lower().replace("_", "-").replace(".", "-")
     _told(create_table_artifact, key=f"{key}-scores", table=rows, description=f"Scores of {contract.id}: {word}")
@@ -60,15 +61,15 @@ def show_verdict(contract: Contract, scores: tuple[Score, ...], verdict: Verdict
 
 def show_release(release: Release) -> None:
     """Link the release and its report on the run's page."""
-    for name, path in (("report", Path(release.uri) / "report.html"), ("release", Path(release.uri))):
+    for name, location in (("report", child(release.uri, "report.html")), ("release", release.uri)):
         words = f"{release.contract} {release.version}: {name}"
-        _told(create_link_artifact, link=path.absolute().as_uri(), link_text=words, description=words)
+        _told(create_link_artifact, link=link(location), link_text=words, description=words)
 
 
 def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:
     """Return the task that publishes, as one that makes an asset: each release is an event of it, with its lineage."""
-    place = (Path(root).absolute() / contract.id).as_uri()
-    made = Asset(key=f"likeness://{contract.id}", properties=AssetProperties(name=contract.id, url=place))
+    properties = AssetProperties(name=contract.id, url=link(child(root, contract.id)))
+    made = Asset(key=f"likeness://{contract.id}", properties=properties)
     source = Asset(key=f"likeness://{contract.id}/source")  # by name alone: where the real data lies is not told
     return MaterializingTask(publish.fn, assets=[made], asset_deps=[source], name=publish.name, cache_policy=NO_CACHE)
 

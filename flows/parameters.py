@@ -54,8 +54,10 @@ class Synthesis(BaseModel):
         description="Path or URI of the data; empty: the source that the contract names. A password is named, not "
         "written: postgresql://reader:${secret:NAME}@host/db, a Secret block, or ${NAME}, the worker's environment.",
     )
-    to: str = Field("releases", description="Folder of the releases.")
-    runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
+    to: _Location = Field("releases", description="Folder of the releases: a path or an fsspec URI (s3://...).")
+    runs: _Location = Field(
+        "runs", description="Folder of the runs' artefacts, the evidence, a path or an fsspec URI; it holds real data."
+    )
 
     def budget(self, *, images: bool) -> float | None:
         """Return the seconds that training may take; None: a number of steps bounds it, for the same bytes anywhere."""
@@ -63,7 +65,7 @@ class Synthesis(BaseModel):
             return None
         return self.budget_seconds or (BUDGET_OF_IMAGES if images else BUDGET_OF_TABLES)
 
-    @field_validator("source")
+    @field_validator("source", "to", "runs")
     @classmethod
     def _names_its_password(cls, source: str | None) -> str | None:
         """Refuse a password that is written out, without repeating it."""
@@ -82,7 +84,7 @@ class Retention(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    to: str = Field("releases", description="Folder of the releases.")
+    to: _Location = Field("releases", description="Folder of the releases: a path or an fsspec URI (s3://...).")
     keep: int = Field(5, ge=1, description="How many releases of each contract stay, counted from the newest.")
     pin: list[str] = Field(
         [], description="Releases that stay, 1.0.0-3 or adult/1.0.0-3, beside those in the folder's pins.txt."

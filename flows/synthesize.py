@@ -92,7 +92,15 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     show_verdict(contract, scores.scores, verdict, report=evidence.page)
     require(verdict, evidence.page)
     publish = publishing(contract, root=asked.to)
-    release = publish(contract, evidence, trained=trained, standing=standing, parameters=asked.published, root=asked.to)
+    release = publish(
+        contract,
+        evidence,
+        run=run,
+        trained=trained,
+        standing=standing,
+        parameters=asked.published,
+        root=asked.to,
+    )
     show_release(release)
     require_champion(release)
     return release

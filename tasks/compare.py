@@ -14,6 +14,8 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract
 from tasks.references import Challenger, Standing
+from tasks.releases.shelf import view
+from tasks.steps import carried
 from tasks.storage import write_json
 
 __all__ = ["compare"]
@@ -22,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 @task(cache_policy=NO_CACHE)  # the champion may be another by the next call
+@carried("comparison.json")
 def compare(contract: Contract, challenger: Challenger, *, run: str, root: str) -> Standing:
     """Say how far each synthetic column is from the real one, and how the release stands against the champion.
 
@@ -33,7 +36,7 @@ def compare(contract: Contract, challenger: Challenger, *, run: str, root: str) 
 
     logger.info("comparing %s rows with the real ones and the latest release", f"{challenger.synthetic.rows:,}")
     columns = distances(contract, Path(challenger.train.uri), Path(challenger.synthetic.uri))
-    before = champion(Path(root) / contract.id)
+    before = champion(view(root, contract.id, rows=True))
     comparison = None if before is None else compared(challenger, contract, before)
     standing = Standing(challenger, columns, comparison)
     write_json(Path(run) / "comparison.json", {"columns": columns, "comparison": standing.said})

@@ -10,13 +10,14 @@ Safe to repeat because: the folder is named by the flow run, and the contract is
 import logging
 import os
 import uuid
-from pathlib import Path
 
 from prefect import runtime, task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, ContractError, ReleaseError, odcs
+from tasks.places import child, here, is_remote, probe, send
 from tasks.releases.champion import require_next_version
+from tasks.releases.shelf import view
 from tasks.releases.signing import signer
 from tasks.reports.words import askable
 from tasks.storage import storage_errors, write_text
@@ -28,20 +29,26 @@ logger = logging.getLogger(__name__)
 
 @task(cache_policy=NO_CACHE)  # a folder per run
 def open_run(contract: Contract, *, runs: str, releases: str) -> str:
-    """Make the run's folder and return its path.
+    """Make the run's folder and return where it is.
+
+    Args:
+        contract: of the run.
+        runs: folder of all runs, a path or an fsspec URI.
+        releases: folder of all releases, a path or an fsspec URI.
 
     Raises:
         ContractError: the gate asks for a score that there is not, or the version does not fit the changes.
         ReleaseError: the runs' or the releases' folder cannot be written, or a signing key that is named not read.
     """
     _require_known_scores(contract)
-    _require_writable(Path(releases))
-    require_next_version(contract, Path(releases) / contract.id)
+    _require_writable(releases)
+    require_next_version(contract, view(releases, contract.id))
     signer()
-    run = Path(runs) / contract.id / str(runtime.flow_run.id or uuid.uuid4())
-    write_text(run / "contract.yaml", odcs.dump(contract))
+    run = child(runs if is_remote(runs) else str(here(runs)), contract.id, str(runtime.flow_run.id or uuid.uuid4()))
+    write_text(here(run) / "contract.yaml", odcs.dump(contract))
+    send(here(run))
     logger.info("opened %s", run)
-    return str(run)
+    return run
 
 
 def _require_known_scores(contract: Contract) -> None:
@@ -56,8 +63,15 @@ def _require_known_scores(contract: Contract) -> None:
         )
 
 
-def _require_writable(folder: Path) -> None:
-    """Ask the nearest folder that exists: nothing is made before there is a release to put there."""
+def _require_writable(location: str) -> None:
+    """Ask the nearest folder that exists: nothing is made before there is a release to put there.
+
+    What is behind a URI is asked by a file that is written and taken away.
+    """
+    if is_remote(location):
+        probe(location)
+        return
+    folder = here(location)
     nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     with storage_errors(folder / "latest.json"):
         if not (nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)):

@@ -7,8 +7,6 @@ Safe to repeat because: a release is renamed before it is deleted, so that it is
 """
 
 import logging
-import re
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +15,14 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import ReleaseError
+from tasks.places import child, here, is_remote, read
 from tasks.releases.layout import PINS, POINTER, pointed, releases
-from tasks.storage import locked, storage_errors
+from tasks.releases.shelf import Shelf, shelf, shelves, view
+from tasks.storage import storage_errors
 
 __all__ = ["Pruned", "prune"]
 
 logger = logging.getLogger(__name__)
-
-_LEFT_BEHIND = re.compile(r"\..+\.(removed|[0-9a-f]+\.partial)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ def prune(root: str, *, keep: int, pins: Sequence[str] = (), meant: bool = False
     """Keep the newest releases of each contract, what its pointer names, and what is pinned; remove the others.
 
     Args:
-        root: folder of the releases.
+        root: folder of the releases, a path or an fsspec URI.
         keep: how many of each contract, counted from the newest.
         pins: versions that stay, `1.0.0-3` or `adult/1.0.0-3`, beside those in the root's `pins.txt`.
         meant: remove them; else only say which.
@@ -55,35 +53,32 @@ def prune(root: str, *, keep: int, pins: Sequence[str] = (), meant: bool = False
     Raises:
         ReleaseError: there is no such root, a pin names no release, or a pointer cannot be read, or the root written.
     """
-    folders = _folders(Path(root))
-    pinned = _pinned([*pins, *_listed(Path(root) / PINS)], folders)
+    _require_root(root)
+    contracts = shelves(root)
+    pinned = _pinned([*pins, *_listed(root)], [view(root, contract) for contract in contracts])
     kept: dict[str, str] = {}
     removed: list[str] = []
-    for folder in folders:
-        with storage_errors(folder / POINTER), locked(folder):
+    for contract in contracts:
+        folder = here(child(root, contract))
+        with storage_errors(folder / POINTER), shelf(root, contract) as place:
             reasons = _reasons(folder, keep, pinned)
             kept |= {f"{folder.name}/{version}": why for version, why in reasons.items() if why}
             gone = [version for version, why in reasons.items() if not why]
             removed += [f"{folder.name}/{version}" for version in gone]
             if meant:
-                _remove(folder, gone)
+                _remove(place, gone)
     logger.info("%s %s of %s releases", "removed" if meant else "would remove", len(removed), len(removed) + len(kept))
     return Pruned(kept, tuple(removed), meant)
 
 
-def _folders(root: Path) -> list[Path]:
-    """Return the contracts' folders that hold releases."""
-    if not root.is_dir():
+def _require_root(root: str) -> None:
+    if not is_remote(root) and not here(root).is_dir():
         raise ReleaseError("a root of releases is a folder", f"{root} is none", "Name it with --to")
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink())
-    return [folder for folder in folders if releases(folder)]
 
 
-def _listed(path: Path) -> list[str]:
-    """Return the pins of a file: one a line, `#` begins a remark."""
-    if not path.is_file():
-        return []
-    lines = (line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines())
+def _listed(root: str) -> list[str]:
+    """Return the pins of the root's file: one a line, `#` begins a remark."""
+    lines = (line.split("#")[0].strip() for line in (read(child(root, PINS)) or b"").decode().splitlines())
     return [line for line in lines if line]
 
 
@@ -127,11 +122,9 @@ def _reasons(folder: Path, keep: int, pinned: set[str]) -> dict[str, str]:
     return {version: reason(version) for version in versions}
 
 
-def _remove(folder: Path, versions: Iterable[str]) -> None:
+def _remove(place: Shelf, versions: Iterable[str]) -> None:
     """Remove releases, and what was left behind, under the lock: no run is writing here."""
     for version in versions:
-        (folder / version).rename(folder / f".{version}.removed")
-        logger.info("removed %s/%s", folder.name, version)
-    for path in folder.iterdir():
-        if _LEFT_BEHIND.fullmatch(path.name):
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        place.remove(version)
+        logger.info("removed %s/%s", place.folder.name, version)
+    place.sweep()

@@ -64,11 +64,19 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """All scores of a run, and the JSON file that holds them."""
+    """All scores of a run.
+
+    Args:
+        uri: of the JSON file that holds them.
+        digest: of that file.
+        scores: all of them.
+        details: of columns and pairs, another JSON file; empty: there is none.
+    """
 
     uri: str
     digest: str
     scores: tuple[Score, ...]
+    details: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,7 @@ class Trained:
         epsilon: of differential privacy, as much as was spent; None: none was asked for.
         delta: that goes with it.
         contest: a line for each candidate, where several were trained and one was kept.
+        curve: the JSON file with the loss of each step; empty: there is none.
     """
 
     uri: str
@@ -123,6 +132,7 @@ class Trained:
     epsilon: float | None = None
     delta: float | None = None
     contest: tuple[str, ...] = ()
+    curve: str = ""
 
 
 @dataclass(frozen=True, slots=True)

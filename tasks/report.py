@@ -23,6 +23,7 @@ from tasks.parquet import read_table
 from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Standing, Trained
 from tasks.releases.origin import keyed_digest
 from tasks.reports.words import COVERED
+from tasks.steps import carried
 from tasks.storage import write_json, write_text
 
 __all__ = ["Evidence", "report"]
@@ -57,6 +58,7 @@ class Evidence:
 
 
 @task(cache_policy=NO_CACHE)  # takes some seconds
+@carried("evidence.json", "report.html", unread=("source",))
 def report(
     contract: Contract,
     *,
@@ -98,7 +100,8 @@ def report(
     }
     evidence = Evidence(str(Path(run) / "evidence.json"), str(Path(run) / "report.html"))
     write_json(Path(evidence.facts), facts)
-    shown = {"untold": _UNTOLD} if facts["privacy"] else _shown(contract, Path(run), selected, synthetic)
+    records = {"details": scores.details, "training": trained.curve}
+    shown = {"untold": _UNTOLD} if facts["privacy"] else _shown(contract, selected, synthetic, records)
     compared = "nothing before it" if standing.comparison is None else str(standing.comparison)
     told = {**_provenance(facts), "Compared": compared}
     html = page(contract, scores.scores, verdict=verdict, facts=told, **shown)
@@ -107,7 +110,7 @@ def report(
     return evidence
 
 
-def _shown(contract: Contract, run: Path, selected: Selected, synthetic: Reference) -> dict[str, Any]:
+def _shown(contract: Contract, selected: Selected, synthetic: Reference, records: dict[str, str]) -> dict[str, Any]:
     """Return what a page shows beside the scores, where no promise forbids it."""
     from tasks.reports.sights import see
 
@@ -117,11 +120,7 @@ def _shown(contract: Contract, run: Path, selected: Selected, synthetic: Referen
         "holdout": read_table(Path(selected.judged.holdout.uri), real),
         "synthetic": read_table(Path(synthetic.uri)),
     }
-    return {
-        "sights": see(contract, **tables),
-        "details": _record(run / "details.json"),
-        "training": _record(run / "training.json"),
-    }
+    return {"sights": see(contract, **tables), **{name: _record(path) for name, path in records.items()}}
 
 
 def _beside(contract: Contract) -> list[str]:
@@ -129,9 +128,9 @@ def _beside(contract: Contract) -> list[str]:
     return [column.name for column in contract.columns if column.kind != "image"]
 
 
-def _record(path: Path) -> dict[str, Any]:
+def _record(path: str) -> dict[str, Any]:
     """Return what an earlier step left; nothing where it left nothing."""
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return dict(json.loads(Path(path).read_text(encoding="utf-8"))) if path else {}
 
 
 def _provenance(facts: dict[str, Any]) -> dict[str, object]:

@@ -70,11 +70,11 @@ def score(
     else:
         measured = measure(contract, **{name: read_table(Path(table.uri)) for name, table in tables.items()}, seed=seed)
     scores = (*measured.scores, *(spent(trained, seed) if trained else ()))
-    path = Path(run) / "scores.json"
-    write_json(Path(run) / "details.json", measured.details.json())
+    path, details = Path(run) / "scores.json", Path(run) / "details.json"
+    write_json(details, measured.details.json())
     write_json(path, [_record(one) for one in scores])
     logger.info("scored %s: %s", contract.id, ", ".join(f"{one.name} {one.value:.4g}" for one in scores))
-    return Scores(str(path), digest_file(path), scores)
+    return Scores(str(path), digest_file(path), scores, str(details))
 
 
 def _unjudged(names: Sequence[str], tables: Mapping[str, Reference], seed: int) -> tuple[Score, ...]:

@@ -1,50 +1,44 @@
-"""Steps that are done once: what a step leaves is kept under a key of all that it depends on, and taken from there.
+"""Steps: each works on files of this machine, wherever the run lies, and is done once.
 
-    <runs>/<contract id>/kept/<step>-<key>/    what the step left in its run's folder, as hard links, and step.json
+What a step leaves is kept under a key of all that it depends on, and taken from there:
+
+    <runs>/<contract id>/kept/<step>-<key>/    what the step left, and step.json
 
 The key is of the step's name, its arguments (what is referred to by its digest, a contract by its content), Likeness's
 own code and the versions of the libraries: change one, and what depends on it is done again, and nothing else.  Of two
-runs that are about to do the same step, one does it, and the other waits for it.  A run that was killed leaves no
-`step.json`, and what the step itself saved on its way (a checkpoint) lies where the next one looks for it.
+runs that are about to do the same step on one machine, one does it, and the other waits for it.  A run that was killed
+leaves no `step.json`, and what the step itself saved on its way (a checkpoint) lies where the next one looks for it.
+
+Where the runs lie on a disk, a run's folder holds what its steps left as hard links to what is kept.  Where they lie
+behind a URI, what is kept is referred to where it is: a step that is not done again moves no byte.
 
 Outside a flow a step is simply done.
 """
 
-import hashlib
 import inspect
-import json
 import logging
-import math
-import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import fields, is_dataclass
-from functools import cache, wraps
-from importlib.metadata import version
+from dataclasses import fields, is_dataclass, replace
+from functools import wraps
 from pathlib import Path
-from platform import python_version
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from prefect.context import TaskRunContext
 from pydantic import TypeAdapter
 
-from data_contracts import Contract, odcs
-from tasks.packages import required
-from tasks.storage import digest_file, locked, storage_errors, write_json
+from data_contracts import Contract, ReleaseError
+from tasks.keeping import Keep, key, moved
+from tasks.places import child, fetch, here, is_remote, parent, send, there
+from tasks.storage import digest_file, digest_folder, locked, storage_errors
 
-__all__ = ["once", "workplace"]
+__all__ = ["carried", "once", "workplace"]
 
 logger = logging.getLogger(__name__)
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-
-_RECORD = "step.json"
-_HERE = "{run}"  # stands for the run's folder in what is kept
-_CODE = ("data_contracts", "models", "tasks")
-_KEY_LETTERS = 16  # of 64: names stay short, and two of a million keys are the same once in 30 million times
 
 _place: ContextVar[Path | None] = ContextVar("place", default=None)
 
@@ -65,33 +59,51 @@ def once(
     """
 
     def decorate(step: Callable[_P, _R]) -> Callable[_P, _R]:
-        signature, record = inspect.signature(step), TypeAdapter(step.__annotations__["return"])
+        carry = _Carried(step, left)
 
         @wraps(step)
         def done(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             within = TaskRunContext.get() is not None
             beside = basis(*args, **kwargs) if within and basis is not None else None
             if not within or (basis is not None and beside is None):
-                return step(*args, **kwargs)
-            asked = signature.bind(*args, **kwargs)
-            asked.apply_defaults()
-            run = Path(asked.arguments["run"])
-            folder = run.parent / "kept" / f"{step.__name__}-{_key(step.__name__, asked.arguments, beside)}"
-            with _alone(folder):
-                if (kept := _taken(folder, run)) is not None:
+                return carry(*args, **kwargs)
+            asked = carry.bound(*args, **kwargs)
+            run: str = asked["run"]
+            home = child(parent(run), "kept", f"{step.__name__}-{key(step.__name__, asked, beside)}")
+            keep = Keep(run, home)
+            with _alone(here(home)):
+                if (kept := keep.taken()) is not None:
                     logger.info("%s: nothing that it depends on has changed, what was done is taken", step.__name__)
-                    found: _R = record.validate_python(kept)
-                    return found
-                token = _place.set(folder)
+                    return carry.record.validate_python(kept)
+                token = _place.set(fetch(home))
                 try:
-                    result = step(*args, **kwargs)
+                    result = carry.do(asked)
                 finally:
                     _place.reset(token)
-                if chance(result, asked.arguments):
-                    return result
-                patterns = [pattern.format(**asked.arguments) for pattern in left]
-                _keep(folder, run, patterns, record.dump_python(result, mode="json"))
-            return result
+                if chance(result, asked):
+                    return carry.sent(result, asked)
+                kept = keep.keep(carry.files(asked), carry.record.dump_python(result, mode="json"))
+                return carry.record.validate_python(kept) if is_remote(run) else result
+
+        return done
+
+    return decorate
+
+
+def carried(*left: str, unread: tuple[str, ...] = ()) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Let a step that works on files of this machine work for runs that lie elsewhere; under Prefect's own decorator.
+
+    Args:
+        left: what the step leaves in its run's folder: glob patterns, in which `{name}` is an argument.
+        unread: the arguments whose files it does not read.
+    """
+
+    def decorate(step: Callable[_P, _R]) -> Callable[_P, _R]:
+        carry = _Carried(step, left, unread)
+
+        @wraps(step)
+        def done(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            return carry(*args, **kwargs)
 
         return done
 
@@ -99,8 +111,64 @@ def once(
 
 
 def workplace(run: Path) -> Path:
-    """Return where the step under way may save what the next try goes on from: the run's folder, outside a flow."""
+    """Return where the step under way may save what the next try goes on from: the run's folder, outside a flow.
+
+    What is saved there is to be sent (`tasks.places.send`), so that the next try finds it from another machine.
+    """
     return _place.get() or run
+
+
+class _Carried(Generic[_R]):
+    """A step with what it refers to brought here before, and what it left sent after.
+
+    Args:
+        step: works on paths; one of its arguments is `run`, the run's folder.
+        left: what it leaves there.
+        unread: the arguments whose files it does not read.
+    """
+
+    def __init__(self, step: Callable[..., _R], left: tuple[str, ...], unread: tuple[str, ...] = ()) -> None:
+        self.step, self.left, self.unread = step, left, unread
+        self.signature = inspect.signature(step)
+        self.record: TypeAdapter[_R] = TypeAdapter(step.__annotations__["return"])
+
+    def __call__(self, *args: Any, **kwargs: Any) -> _R:  # noqa: ANN401 - the step's own
+        asked = self.bound(*args, **kwargs)
+        return self.sent(self.do(asked), asked)
+
+    def bound(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # noqa: ANN401 - the step's own
+        """Return the step's arguments by name."""
+        asked = self.signature.bind(*args, **kwargs)
+        asked.apply_defaults()
+        return asked.arguments
+
+    def do(self, asked: Mapping[str, Any]) -> _R:
+        """Do the step here; the evidence of one that failed is sent."""
+        run = asked["run"]
+        within = child(parent(run), "") if is_remote(run) else None
+        brought = {name: value if name in self.unread else _brought(value, within) for name, value in asked.items()}
+        try:
+            return self.step(**{**brought, "run": str(here(run))})
+        except BaseException:
+            self._send(asked)
+            raise
+
+    def files(self, asked: Mapping[str, Any]) -> list[Path]:
+        """Return the files that the step left in its run's folder on this machine."""
+        run = here(asked["run"])
+        found = (path for pattern in self.left for path in sorted(run.glob(pattern.format(**asked))))
+        return [path for path in found if path.is_file()]
+
+    def sent(self, result: _R, asked: Mapping[str, Any]) -> _R:
+        """Send what the step left to where the run lies, and return its result as of there."""
+        if not is_remote(asked["run"]):
+            return result
+        self._send(asked)
+        return self.record.validate_python(moved(self.record.dump_python(result, mode="json"), there))
+
+    def _send(self, asked: Mapping[str, Any]) -> None:
+        for path in self.files(asked):
+            send(path)
 
 
 @contextmanager
@@ -112,84 +180,36 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _key(name: str, arguments: Mapping[str, Any], beside: object) -> str:
-    told = {key: _told(value) for key, value in arguments.items() if key != "run"}
-    whole = {"step": name, "arguments": told, "beside": _told(beside), "code": _code(), "versions": _versions()}
-    return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:_KEY_LETTERS]
+def _brought(value: Any, within: str | None) -> Any:  # noqa: ANN401 - any argument of a step
+    """Return an argument with the files that its records refer to on this machine, and as they were when referred to.
+
+    Args:
+        value: of the argument.
+        within: what all that runs of its contract refer to begins with; None: it is on this machine.
+
+    Raises:
+        ReleaseError: a file is not what it was, or the storage cannot be reached.
+    """
+    if within is None:
+        return value
+    if isinstance(value, tuple):
+        return tuple(_brought(each, within) for each in value)
+    if isinstance(value, str):
+        return str(fetch(value)) if value.startswith(within) else value
+    if isinstance(value, Contract | type) or not is_dataclass(value):
+        return value
+    record: Any = value
+    found = replace(record, **{each.name: _brought(getattr(record, each.name), within) for each in fields(record)})
+    if hasattr(record, "digest") and found.uri != record.uri:
+        _require_same(Path(found.uri), record)
+    return found
 
 
-def _told(value: object) -> object:
-    """Return what a step's result can depend on of an argument: never where something lies."""
-    if isinstance(value, Contract):
-        return odcs.dump(value)
-    if (digest := getattr(value, "digest", None)) is not None:
-        return [type(value).__name__, digest]
-    if is_dataclass(value):
-        return [type(value).__name__, *(_told(getattr(value, each.name)) for each in fields(value))]
-    if isinstance(value, Mapping):
-        return {str(key): _told(each) for key, each in value.items()}
-    if isinstance(value, tuple | list):
-        return [_told(each) for each in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-@cache
-def _code() -> str:
-    """Return the digest of all code that a step may call."""
-    digest = hashlib.sha256()
-    for folder in _CODE:
-        root = Path(__file__).parents[1] / folder
-        for path in sorted(root.rglob("*.py")):
-            digest.update(f"{path.relative_to(root.parent)}\n".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def _versions() -> dict[str, str]:
-    """Return the versions of Python and of what Likeness requires."""
-    return {"python": python_version(), **{name: version(name) for name in sorted(each.name for each in required())}}
-
-
-def _taken(folder: Path, run: Path) -> Any:  # noqa: ANN401 - as JSON holds it
-    """Lay what is kept of a step into the run's folder and return its record; None: nothing whole is kept."""
-    try:
-        kept = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        sound = all(digest_file(folder / name) == digest for name, digest in kept["files"].items())
-    except (OSError, ValueError, KeyError):
-        return None
-    if not sound:
-        logger.warning("what was kept in %s was changed since: it is done again", folder.name)
-        return None
-    for name in kept["files"]:
-        _link(folder / name, run / name)
-    return _moved(kept["record"], _HERE, str(run))
-
-
-def _keep(folder: Path, run: Path, patterns: list[str], record: Any) -> None:  # noqa: ANN401 - as JSON holds it
-    """Keep the files that a step left, and its record last: only then is the step done."""
-    files = [path for pattern in patterns for path in sorted(run.glob(pattern)) if path.is_file()]
-    for path in files:
-        _link(path, folder / path.relative_to(run))
-    digests = {str(path.relative_to(run)): digest_file(path) for path in files}
-    write_json(folder / _RECORD, {"files": digests, "record": _moved(record, str(run), _HERE)})
-
-
-def _link(here: Path, there: Path) -> None:
-    """Give a file a second name, in the place of what stands there; a copy where the disk knows no such thing."""
-    there.parent.mkdir(parents=True, exist_ok=True)
-    there.unlink(missing_ok=True)
-    try:
-        os.link(here, there)
-    except OSError:
-        shutil.copyfile(here, there)
-
-
-def _moved(record: Any, here: str, there: str) -> Any:  # noqa: ANN401 - as JSON holds it
-    """Return a record in which what lay here lies there; JSON has no NaN, but a text that stands for it."""
-    if isinstance(record, float) and not math.isfinite(record):
-        return str(record)
-    if isinstance(record, dict):
-        return {key: _moved(value, here, there) for key, value in record.items()}
-    if isinstance(record, list):
-        return [_moved(value, here, there) for value in record]
-    return there + record.removeprefix(here) if isinstance(record, str) and record.startswith(here) else record
+def _require_same(path: Path, reference: Any) -> None:  # noqa: ANN401 - whatever has uri and digest
+    """Refuse a copy that is not what was referred to."""
+    if (digest_folder(path) if path.is_dir() else digest_file(path)) != reference.digest:
+        raise ReleaseError(
+            "what a step left stays as it is",
+            f"{reference.uri} was changed since",
+            "Run again: whatever is missing is done once more",
+        )

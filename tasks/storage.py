@@ -20,6 +20,7 @@ __all__ = [
     "locked",
     "partial_of",
     "storage_errors",
+    "write_bytes",
     "write_json",
     "write_text",
 ]
@@ -114,10 +115,15 @@ def _lock(folder: Path) -> int | None:
     return None
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all."""
+    with atomic(path) as partial:
+        partial.write_bytes(content)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file, whole or not at all."""
-    with atomic(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: object) -> None:

@@ -115,8 +115,8 @@ def train(
         "combinations": allowed_codes(contract, Path(train.uri), encoder, private=privacy is not None),
         "columns": encoder.state(),
     }
-    folder = save_model(Path(run) / "model", learner, described)
-    write_json(Path(run) / "training.json", {"model": name, "steps": curve.steps})
+    folder, losses = save_model(Path(run) / "model", learner, described), Path(run) / "training.json"
+    write_json(losses, {"model": name, "steps": curve.steps})
     checkpoint.remove()
     fitted = learner.fitted
     logger.info("trained %s: %s steps in %.0f s", name, f"{fitted.steps:,}", fitted.seconds)
@@ -132,6 +132,7 @@ def train(
         fitted.epsilon,
         None if privacy is None else privacy.delta,
         tuple(map(str, getattr(learner, "contest", ()))),
+        str(losses),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from data_contracts import ReleaseError
 from tasks.releases.layout import MANIFEST, POINTER, SIGNATURE, is_release, pointed
 from tasks.releases.manifest import REMEDY, message, read_manifest
+from tasks.releases.shelf import located
 from tasks.releases.signing import PublicKey, public_key
 from tasks.storage import digest_file
 
@@ -39,19 +40,23 @@ class Verified:
     trusted: bool
 
 
-def locate(path: Path) -> Path:
-    """Return the release's folder: the path itself, or what the pointer in it names.
+def locate(location: str | Path) -> Path:
+    """Return the release's folder: the location itself, or what the pointer in it names; a copy, if it is far away.
+
+    Args:
+        location: of a release, or of its contract's folder; a path or an fsspec URI.
 
     Raises:
         ReleaseError: there is neither a manifest nor a pointer, or the pointer leads to nothing.
     """
+    path = located(str(location))
     if (path / MANIFEST).is_file():
         return path
     if (pointer := pointed(path)) is not None:
         return path / pointer.release
     raise ReleaseError(
         "a release is a folder with a manifest, or with a pointer to one",
-        f"{path} has neither {MANIFEST} nor {POINTER}" if path.is_dir() else f"{path} is not a folder",
+        f"{location} has neither {MANIFEST} nor {POINTER}" if path.is_dir() else f"{location} is not a folder",
         "Name a release, such as releases/adult/1.0.0-1, or its contract's folder, such as releases/adult",
     )
 

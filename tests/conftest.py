@@ -1,6 +1,7 @@
 """What all tests share."""
 
 import pytest
+from object_store import object_store
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -9,3 +10,15 @@ def _few_threads():
     import torch
 
     torch.set_num_threads(2)
+
+
+@pytest.fixture(scope="session")
+def store():
+    """A server of the S3 protocol, to which `s3://` leads in this process and in those that it starts."""
+    import fsspec
+
+    with object_store() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        fsspec.filesystem("s3").clear_instance_cache()
+        yield

@@ -6,11 +6,11 @@ It holds weights that were learned from real rows: like all of the run's folder,
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasks.places import erase, send
 from tasks.storage import atomic
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class DiskCheckpoint:
         with atomic(self.path) as partial:
             metadata = {"key": self.key, "config": json.dumps(config)}
             partial.write_bytes(to_bytes(tensors, metadata))  # an error of the disk is then Python's own
+        send(self.path)
 
     def remove(self) -> None:
         """Leave nothing behind, nor what a killed process had half written."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        erase(self.folder)

@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasks.places import send
 from tasks.storage import atomic
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def secret_generator(run: Path, seed: int) -> "torch.Generator":
         with atomic(path) as partial:
             partial.touch(mode=0o600)
             partial.write_bytes(os.urandom(_BYTES))
+        send(path)
     stream = hashlib.shake_256(path.read_bytes() + struct.pack("<Q", seed)).digest(4 * _WORDS)
     generator = torch.Generator().manual_seed(0)
     state = bytearray(generator.get_state().numpy().tobytes())

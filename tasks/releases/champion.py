@@ -11,7 +11,7 @@ from typing import Any
 from data_contracts import Contract, LikenessError, ReleaseError, Threshold, odcs
 from data_contracts.changes import changes, require_version
 from tasks.references import Challenger, Comparison, Score
-from tasks.releases.layout import pointed
+from tasks.releases.layout import CONTRACT, pointed
 from tasks.releases.manifest import read_manifest
 from tasks.reports.words import meaning
 from tasks.storage import digest_file
@@ -20,7 +20,7 @@ __all__ = ["Champion", "champion", "compared", "require_next_version"]
 
 logger = logging.getLogger(__name__)
 
-_DATA, _CONTRACT = "data", "contract.yaml"
+_DATA = "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def _readable(folder: Path, *, rows: bool) -> Champion | None:
         manifest = read_manifest(release)
         if rows:
             _require_whole(release, manifest)
-        return Champion(release, manifest, odcs.load(release / _CONTRACT))
+        return Champion(release, manifest, odcs.load(release / CONTRACT))
     except LikenessError as error:  # a broken release does not keep a sound one from being published
         logger.warning("nothing to compare with under %s: %s", folder, error.fact)
         return None

@@ -10,6 +10,7 @@ from data_contracts.changes import ordered
 from tasks.storage import write_json
 
 __all__ = [
+    "CONTRACT",
     "MANIFEST",
     "PINS",
     "POINTER",
@@ -22,6 +23,7 @@ __all__ = [
     "releases",
 ]
 
+CONTRACT = "contract.yaml"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.sig"
 POINTER = "latest.json"

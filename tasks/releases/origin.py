@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from data_contracts import ReleaseError
+from tasks.places import create, fetch, is_remote, there
 from tasks.storage import partial_of, storage_errors
 
 __all__ = ["DIGEST_KEY", "DIGEST_KEY_FILE", "code", "keyed_digest"]
@@ -43,11 +44,11 @@ def _key(run: Path) -> bytes:
     if not path:
         _make_once(own)
     try:
-        return _long_enough(Path(path or own).read_bytes().strip(), DIGEST_KEY_FILE if path else str(own))
+        return _long_enough(Path(path or own).read_bytes().strip(), DIGEST_KEY_FILE if path else there(own))
     except OSError as error:
         raise ReleaseError(
             "the key of the source's digest can be read",
-            f"{path or own} cannot ({os.strerror(error.errno or 0)})",
+            f"{path or there(own)} cannot ({os.strerror(error.errno or 0)})",
             f"Mend {DIGEST_KEY_FILE}, or unset it: a key is then made beside the runs",
         ) from None
 
@@ -62,16 +63,24 @@ def _long_enough(key: bytes, where: str) -> bytes:
     return key
 
 
+def _new_key() -> bytes:
+    return os.urandom(32).hex().encode() + b"\n"
+
+
 def _make_once(path: Path) -> None:
     """Write a random key, unless there is one; of two runs at once, one writes."""
     if path.exists():
+        return
+    if is_remote(location := there(path)):
+        create(location, _new_key())
+        fetch(location)
         return
     partial = partial_of(path)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123 - the mode
-                file.write(os.urandom(32).hex() + "\n")
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - the mode
+                file.write(_new_key())
             with suppress(FileExistsError):
                 os.link(partial, path)
         finally:

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -54,6 +55,7 @@ _VARIABLES = dict(
     )
 )
 
+_DRAWING = RLock()  # matplotlib's settings are of the whole process, and a sweep reports several runs at once
 _INCH = 72.0  # SVG units, so that sizes are given in these
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # texts stay texts
@@ -76,7 +78,7 @@ def canvas(height: float, *, width: float = WIDTH) -> Iterator["tuple[Figure, Ax
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(_SETTINGS):
+    with _DRAWING, rc_context(_SETTINGS):
         figure = Figure(figsize=(width / _INCH, height / _INCH), dpi=_INCH)
         figure.patch.set_visible(False)
         axes = figure.add_axes((0, 0, 1, 1), frame_on=False)

@@ -14,6 +14,7 @@ from tasks.parquet import write_parquet
 from tasks.publish import Release, publish
 from tasks.references import Challenger, Judgement, Reference, Score, Scores, Selected, Split, Trained, Verdict
 from tasks.releases.layout import releases
+from tasks.releases.shelf import view
 from tasks.report import report
 from tasks.train import train
 
@@ -61,7 +62,7 @@ class Made:
 
     def published(
         self,
-        root: Path,
+        root: Path | str,
         *,
         contract: Contract | None = None,
         shapes: float = 0.97,
@@ -75,7 +76,8 @@ class Made:
         Unless a seed is named, another one stands in the parameters each time: the very same is not published again.
         """
         contract = contract or self.contract
-        before = len(releases(root / contract.id)) if (root / contract.id).is_dir() else 0
+        folder = view(str(root), contract.id)
+        before = len(releases(folder)) if folder.is_dir() else 0
         parameters = {**PARAMETERS, "seed": before if seed is None else seed}
         scores = (Score("column_shapes", shapes, "sdmetrics.QualityReport", "0.32.0", 0, {"train": rows}, floor=0.99),)
         verdict = Verdict((Judgement(SHAPES, shapes, passed=shapes >= 0.9),))
@@ -94,7 +96,13 @@ class Made:
             standing=standing,
         )
         return publish.fn(
-            contract, evidence, trained=self.trained, standing=standing, parameters=parameters, root=str(root)
+            contract,
+            evidence,
+            run=str(self.run),
+            trained=self.trained,
+            standing=standing,
+            parameters=parameters,
+            root=str(root),
         )
 
 
