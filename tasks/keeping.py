@@ -17,7 +17,7 @@ from typing import Any
 from data_contracts import Contract, odcs
 from tasks.packages import required
 from tasks.places import child, find, here, is_remote, read, send
-from tasks.storage import digest_file, write_json
+from tasks.storage import digest_file, partial_of, write_json
 
 __all__ = ["Keep", "key", "moved"]
 
@@ -147,8 +147,10 @@ def _versions() -> dict[str, str]:
 def _link(here: Path, there: Path) -> None:
     """Give a file a second name, in the place of what stands there; a copy where the disk knows no such thing."""
     there.parent.mkdir(parents=True, exist_ok=True)
-    there.unlink(missing_ok=True)
+    partial = partial_of(there)
     try:
-        os.link(here, there)
+        os.link(here, partial)
     except OSError:
-        shutil.copyfile(here, there)
+        shutil.copyfile(here, partial)
+    partial.replace(there)
+    partial.unlink(missing_ok=True)  # of two names of one file, a rename leaves both

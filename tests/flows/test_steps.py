@@ -12,7 +12,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import ModelError
-from tasks import steps
+from tasks import keeping
 from tasks.references import Reference, Score
 from tasks.steps import once, workplace
 from tasks.storage import digest_file
@@ -96,7 +96,7 @@ def test_a_change_of_anything_that_a_step_depends_on_does_it_again(asked, tmp_pa
     elif what == "part of an argument":
         changed = replace(asked, seed=1)
     else:
-        monkeypatch.setattr(steps, f"_{what}", lambda: {"other": "1"})
+        monkeypatch.setattr(keeping, f"_{what}", lambda: {"other": "1"})
     job(changed, run(tmp_path, "b"), rows)
 
     assert done == ["a", "b"]
