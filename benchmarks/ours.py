@@ -12,6 +12,7 @@ from benchmarks.peers.harness import Task, contend
 from data_contracts import Column, Contract
 from tasks.generate import generate
 from tasks.references import Reference, Trained
+from tasks.shards import Shard
 from tasks.storage import digest_file
 from tasks.train import train
 
@@ -52,7 +53,7 @@ def fit(task: Task) -> Run:
 
 def draw(run: Run, rows: int, path: Path) -> None:
     """Write synthetic rows."""
-    drawn = generate.fn(run.contract, run.trained, run=str(run.task.folder), rows=rows, seed=run.task.seed)
+    drawn = generate.fn(run.contract, run.trained, run=str(run.task.folder), shard=Shard(rows), seed=run.task.seed)
     Path(drawn.uri).replace(path)
 
 

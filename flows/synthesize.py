@@ -17,12 +17,13 @@ Each step leaves its artefact in the run's folder; what passes between steps are
 from dataclasses import replace
 from typing import Any
 
-from prefect import flow
+from prefect import flow, unmapped
 
 from data_contracts import odcs, selecting
 from flows.gate import judge, require, require_champion
 from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
+from flows.runners import runner
 from tasks.compare import compare
 from tasks.generate import generate
 from tasks.ingest import ingest
@@ -32,6 +33,7 @@ from tasks.references import Challenger
 from tasks.report import report
 from tasks.score import score
 from tasks.select import select
+from tasks.shards import cut, joined
 from tasks.split import split
 from tasks.train import train
 from tasks.validate import validate
@@ -39,7 +41,7 @@ from tasks.validate import validate
 __all__ = ["synthesize"]
 
 
-@flow(name="synthesize", flow_run_name=run_name)
+@flow(name="synthesize", flow_run_name=run_name, task_runner=runner())
 @takes(Synthesis)
 def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is that of Synthesis
     """Turn a real table into a published synthetic release, or refuse and say why."""
@@ -61,8 +63,11 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         steps=asked.steps,
         epsilon=asked.epsilon,
     )
-    rows = asked.rows or source.rows
-    synthetic = generate(contract, trained, run=run, rows=rows, seed=asked.seed, selection=selection)
+    shards = cut(contract, rows=asked.rows or source.rows, selection=selection)
+    drawing = generate.map(
+        unmapped(contract), trained, run=run, shard=shards, seed=asked.seed, selection=unmapped(selection)
+    )
+    synthetic = joined(drawing.result())
     validate(replace(contract, minimum_rows=1), synthetic, run=run, name="synthetic")  # as many as were asked for
     scores = score(
         contract,

@@ -1,9 +1,9 @@
-"""Generate: draw rows from a trained model.
+"""Generate: draw a shard of rows from a trained model.
 
-Reads: ``<run>/model/``.  Writes: ``<run>/synthetic/part-00000.parquet``.
+Reads: ``<run>/model/``.  Writes: ``<run>/synthetic/part-<number>.parquet``.
 Fails when: the model was changed since, or too few rows can be drawn that keep the contract's rules and meet the
 conditions.
-Safe to repeat because: the same model, rows and seed give the same bytes, and the file is replaced whole.
+Safe to repeat because: the same model, shard and seed give the same bytes, and the file is replaced whole.
 """
 
 import logging
@@ -27,6 +27,7 @@ from tasks.parquet import batch_rows, write_parquet
 from tasks.progress import Advance, progress
 from tasks.references import Reference
 from tasks.releases.huggingface import features
+from tasks.shards import Shard
 from tasks.steps import once
 from tasks.storage import digest_folder
 
@@ -48,12 +49,12 @@ _BEGIN = 10  # rows: as if so many had been kept before, so that the first draws
 _LEAST_DRAWN = 1_000  # at a time: drawing fewer costs the same, but for images
 
 
-@task(name="generate", cache_policy=NO_CACHE)  # a failure repeats exactly: no retries; the artefact is the run's
-@once("synthetic/*.parquet")
+@task(name="generate", task_run_name="generate-{shard.number}", cache_policy=NO_CACHE)  # a failure repeats: no retries
+@once("synthetic/part-{shard.number:05}.parquet")
 def generate(
-    contract: Contract, trained: "Trained", *, run: str, rows: int, seed: int = 0, selection: Selection = EVERY
+    contract: Contract, trained: "Trained", *, run: str, shard: Shard, seed: int = 0, selection: Selection = EVERY
 ) -> Reference:
-    """Write `rows` synthetic rows that keep the contract's rules, and are those that are asked for.
+    """Write a shard of synthetic rows that keep the contract's rules, and are those that are asked for.
 
     Raises:
         ModelError: the model is not the one that was trained, or too few rows keep the rules and meet the conditions.
@@ -65,24 +66,23 @@ def generate(
     from tasks.learning.acceptance import Acceptance
 
     folder = Path(trained.uri)
-    if rows < 1:
-        raise ModelError("at least one row is asked for", f"it is {rows:,}", "Ask for more rows")
+    if shard.rows < 1:
+        raise ModelError("at least one row is asked for", f"it is {shard.rows:,}", "Ask for more rows")
     model, described = load_model(folder)
     if digest_folder(folder) != trained.digest:
         raise ModelError("a model is used as it was trained", f"{folder} was changed since", "Train again")
-    acceptance = Acceptance(contract, described)
-    generator = torch.Generator().manual_seed(seed)
-    schema = arrow_schema(contract)
-    logger.info("drawing %s rows", f"{rows:,}")
-    path = Path(run) / "synthetic" / "part-00000.parquet"
-    with one_thread(), progress("generating", total=rows) as advance:
-        kept = _selected(model, acceptance, selection, rows=rows, generator=generator)
-        batches = _decoded(kept, acceptance, schema, generator=generator, advance=advance)
+    acceptance, schema = Acceptance(contract, described), arrow_schema(contract)
+    generator = torch.Generator().manual_seed(shard.seed(seed))
+    logger.info("drawing %s rows from %s on", f"{shard.rows:,}", f"{shard.first_row:,}")
+    path = Path(run) / "synthetic" / f"part-{shard.number:05}.parquet"
+    with one_thread(), progress(f"generating part {shard.number}", total=shard.rows) as advance:
+        kept = _selected(model, acceptance, selection, shard=shard, generator=generator)
+        batches = _decoded(kept, acceptance, schema, first_row=shard.first_row, seed=seed, advance=advance)
         return write_parquet(path, batches, schema=schema, metadata=features(contract))
 
 
 def _selected(
-    model: "Model", acceptance: "Acceptance", selection: Selection, *, rows: int, generator: "torch.Generator"
+    model: "Model", acceptance: "Acceptance", selection: Selection, *, shard: Shard, generator: "torch.Generator"
 ) -> Iterator["Encoded"]:
     """Yield the rows that are asked for, in batches; where there are shares, their strata are mixed in random order."""
     import torch
@@ -90,15 +90,15 @@ def _selected(
     from models.encoding import Encoded
 
     if not selection.shares:
-        yield from _kept(model, acceptance, selection.where, rows=rows, generator=generator)
+        yield from _kept(model, acceptance, selection.where, rows=shard.rows, generator=generator)
         return
-    asked = zip(selection.strata, selection.counts(rows), strict=True)
+    asked = zip(selection.strata, shard.counts or selection.counts(shard.rows), strict=True)
     strata = [
         part for (where, _), count in asked for part in _kept(model, acceptance, where, rows=count, generator=generator)
     ]
-    mixed = Encoded.join(strata)[torch.randperm(rows, generator=generator)]
+    mixed = Encoded.join(strata)[torch.randperm(shard.rows, generator=generator)]
     most = batch_rows(acceptance.contract)
-    yield from (mixed[low : low + most] for low in range(0, rows, most))
+    yield from (mixed[low : low + most] for low in range(0, shard.rows, most))
 
 
 def _kept(
@@ -158,13 +158,16 @@ def _decoded(
     acceptance: "Acceptance",
     schema: pa.Schema,
     *,
-    generator: "torch.Generator",
+    first_row: int,
+    seed: int,
     advance: Advance,
 ) -> Iterator[pa.RecordBatch]:
-    """Yield encoded rows as record batches of the contract's schema."""
-    first_row, image = 0, acceptance.contract.image
+    """Yield encoded rows as record batches of the contract's schema; ids are made by the seed of all shards."""
+    import torch
+
+    ids, image = torch.Generator().manual_seed(seed), acceptance.contract.image
     for part in _ahead(parts):
-        arrays = acceptance.encoder.decode(part, generator=generator, first_row=first_row)
+        arrays = acceptance.encoder.decode(part, generator=ids, first_row=first_row)
         if image is not None:
             arrays[image.name] = from_raw(arrays[image.name], image, first_row=first_row)
         yield pa.RecordBatch.from_arrays([arrays[name] for name in schema.names], schema=schema)

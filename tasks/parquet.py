@@ -1,4 +1,4 @@
-"""The one door to Parquet files: read in batches, written whole or not at all."""
+"""The one door to Parquet: files, or folders of parts, read in batches; files written whole or not at all."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ __all__ = [
     "BATCH_ROWS",
     "batch_rows",
     "count_rows",
-    "cut_parts",
+    "parts_of",
     "read_batches",
     "read_schema",
     "read_table",
@@ -62,10 +62,11 @@ def write_parquet(
 def read_batches(
     path: Path, columns: Sequence[str] | None = None, *, rows: int = BATCH_ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """Yield a Parquet file's record batches of at most `rows` rows; of images, of fewer where they are large."""
-    with pq.ParquetFile(path) as file:
-        rows = min(rows, _bounded(file, columns))
-        yield from file.iter_batches(rows, columns=None if columns is None else list(columns))
+    """Yield the record batches of a file or a folder of parts, of at most `rows` rows; fewer of large images."""
+    for part in parts_of(path):
+        with pq.ParquetFile(part) as file:
+            most = min(rows, _bounded(file, columns))
+            yield from file.iter_batches(most, columns=None if columns is None else list(columns))
 
 
 def batch_rows(contract: Contract) -> int:
@@ -85,38 +86,17 @@ def _bounded(file: pq.ParquetFile, columns: Sequence[str] | None) -> int:
 
 
 def read_schema(path: Path) -> tuple[pa.Schema, int]:
-    """Return a Parquet file's Arrow schema and its number of rows, without reading its data."""
-    with pq.ParquetFile(path) as file:
-        return file.schema_arrow, file.metadata.num_rows
+    """Return the Arrow schema of a file or a folder of parts and its number of rows, without reading its data."""
+    rows = 0
+    for part in parts_of(path):
+        with pq.ParquetFile(part) as file:
+            schema, rows = file.schema_arrow, rows + file.metadata.num_rows
+    return schema, rows
 
 
-def cut_parts(path: Path, folder: Path, *, part_bytes: int) -> None:
-    """Write a Parquet file's rows as `part-00000.parquet` and so on, each of about so many bytes.
-
-    It is cut between row groups, and the same file gives the same parts.
-
-    Raises:
-        ReleaseError: the disk is full, or the folder cannot be written.
-    """
-    schema, _ = read_schema(path)
-    with pq.ParquetFile(path) as file:
-        for number, groups in enumerate(_parts(file, part_bytes)):
-            batches = (batch for group in groups for batch in file.iter_batches(BATCH_ROWS, row_groups=[group]))
-            write_parquet(folder / f"part-{number:05}.parquet", batches, schema=schema)
-
-
-def _parts(file: pq.ParquetFile, part_bytes: int) -> list[list[int]]:
-    """Return the row groups of each part."""
-    parts: list[list[int]] = [[]]
-    held = 0
-    for group in range(file.num_row_groups):
-        size: int = file.metadata.row_group(group).total_byte_size
-        if parts[-1] and held + size > part_bytes:
-            parts.append([])
-            held = 0
-        parts[-1].append(group)
-        held += size
-    return parts
+def parts_of(path: Path) -> list[Path]:
+    """Return the Parquet files of a dataset, in the order of its rows: the one, or those in a folder."""
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
 
 def count_rows(path: Path) -> int | None:
@@ -129,9 +109,12 @@ def count_rows(path: Path) -> int | None:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Return a whole Parquet file as a table: only for what is known to fit in memory."""
-    with pq.ParquetFile(path) as file:
-        return file.read(columns=None if columns is None else list(columns))
+    """Return a whole file, or a folder of parts, as a table: only for what is known to fit in memory."""
+    tables = []
+    for part in parts_of(path):
+        with pq.ParquetFile(part) as file:
+            tables.append(file.read(columns=None if columns is None else list(columns)))
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing import parent_process
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,21 +36,37 @@ def progress(what: str, *, total: float | None = None, unit: str = "rows") -> It
         total: how much there is to do; None: not known.
         unit: of `total`.
     """
-    if sys.stderr.isatty():
-        with _bar(what, total, unit) as advance:
-            yield advance
-    else:
-        yield _lines(what, total, unit)
+    with _terminal() as ours:
+        if ours:
+            with _bar(what, total, unit) as advance:
+                yield advance
+        else:
+            yield _lines(what, total, unit)
 
 
 @contextmanager
 def steps_shown(what: str) -> Iterator["Follow"]:
     """Show a fit's steps of those planned, its loss and the time left, for as long as the block runs."""
-    if sys.stderr.isatty():
-        with _step_bar(what) as follow:
-            yield follow
-    else:
-        yield _step_lines(what)
+    with _terminal() as ours:
+        if ours:
+            with _step_bar(what) as follow:
+                yield follow
+        else:
+            yield _step_lines(what)
+
+
+@contextmanager
+def _terminal() -> Iterator[bool]:
+    """Say whether the terminal is there and ours to draw on: one bar at a time, and none of a worker's process."""
+    ours = sys.stderr.isatty() and parent_process() is None and _drawing.acquire(blocking=False)
+    try:
+        yield ours
+    finally:
+        if ours:
+            _drawing.release()
+
+
+_drawing = Lock()
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, ReleaseError, odcs
-from tasks.parquet import cut_parts
+from tasks.parquet import parts_of
 from tasks.places import child, there
 from tasks.references import Comparison, Reference, Standing, Trained
 from tasks.releases.champion import Champion, champion, compared, require_next_version
@@ -36,9 +36,6 @@ from tasks.storage import atomic, digest_file, storage_errors, write_json, write
 __all__ = ["Release", "publish"]
 
 logger = logging.getLogger(__name__)
-
-PART_BYTES = 400_000_000
-"""Of a part of a release of images: Hugging Face's hub asks for parts of less than 500 MB."""
 
 _TRIES = 10  # each lost to another run of the same contract that published in these seconds
 
@@ -123,8 +120,9 @@ class _Edition:
     @property
     def content(self) -> dict[str, Path]:
         """Return its rows and its model, by their names there."""
-        model = {f"model/{path.name}": path for path in sorted(Path(self.trained.uri).iterdir())}
-        return {**_data(self.contract, self.standing.challenger.synthetic), **model}
+        parts = parts_of(Path(self.standing.challenger.synthetic.uri))
+        data = {f"data/part-{number:05}.parquet": part for number, part in enumerate(parts)}
+        return data | {f"model/{path.name}": path for path in sorted(Path(self.trained.uri).iterdir())}
 
     def released(self, folder: Path, *, champion: bool, comparison: Comparison | None) -> Release:
         """Return it as the release in a folder."""
@@ -177,19 +175,6 @@ def _standing_already(place: Shelf, edition: _Edition) -> Release | None:
 
 def _facts(evidence: Evidence) -> dict[str, Any]:
     return dict(json.loads(Path(evidence.facts).read_text(encoding="utf-8")))
-
-
-def _data(contract: Contract, synthetic: Reference) -> dict[str, Path]:
-    """Return the files of data; those of many images are cut into parts, in a folder of the run."""
-    whole = Path(synthetic.uri)
-    if contract.image is None or whole.stat().st_size <= PART_BYTES:
-        return {"data/part-00000.parquet": whole}
-    folder = whole.parent / f"parts-{synthetic.digest[:16]}"
-    if not folder.is_dir():
-        with atomic(folder) as partial:
-            partial.mkdir()
-            cut_parts(whole, partial, part_bytes=PART_BYTES)
-    return {f"data/{part.name}": part for part in sorted(folder.iterdir())}
 
 
 def _current(standing: Standing, contract: Contract, now: Champion | None) -> Standing:

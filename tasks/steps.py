@@ -75,11 +75,8 @@ def once(
                 if (kept := keep.taken()) is not None:
                     logger.info("%s: nothing that it depends on has changed, what was done is taken", step.__name__)
                     return carry.record.validate_python(kept)
-                token = _place.set(fetch(home))
-                try:
+                with _placed(fetch(home)):
                     result = carry.do(asked)
-                finally:
-                    _place.reset(token)
                 if chance(result, asked):
                     return carry.sent(result, asked)
                 kept = keep.keep(carry.files(asked), carry.record.dump_python(result, mode="json"))
@@ -169,6 +166,16 @@ class _Carried(Generic[_R]):
     def _send(self, asked: Mapping[str, Any]) -> None:
         for path in self.files(asked):
             send(path)
+
+
+@contextmanager
+def _placed(folder: Path) -> Iterator[None]:
+    """Let a step's folder be its workplace."""
+    token = _place.set(folder)
+    try:
+        yield
+    finally:
+        _place.reset(token)
 
 
 @contextmanager

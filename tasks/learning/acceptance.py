@@ -13,6 +13,7 @@ from data_contracts import Comparison, Contract
 from data_contracts.conditions import Condition
 from models.encoding import Encoded, Encoder
 from tasks.learning.combinations import mend_combinations
+from tasks.shards import drawn_keys
 from tasks.validation.predicates import holds, meets
 
 __all__ = ["Acceptance"]
@@ -30,7 +31,9 @@ class Acceptance:
         self.contract, self.allowed = contract, described["combinations"]
         self.encoder = Encoder.from_state(contract.columns, described["columns"])
         self.comparisons = [rule for rule in contract.rules if isinstance(rule, Comparison)]
-        self.seen: dict[tuple[str, ...], NDArray[np.uint64]] = {key: np.zeros(0, np.uint64) for key in _keys(contract)}
+        self.seen: dict[tuple[str, ...], NDArray[np.uint64]] = {
+            key: np.zeros(0, np.uint64) for key in drawn_keys(contract)
+        }
 
     def accepted(self, x: Encoded, *, generator: torch.Generator, where: Sequence[Condition] = ()) -> Encoded:
         """Return the rows of (N,) that meet all conditions and keep all rules, and remember their keys."""
@@ -92,14 +95,6 @@ def _balanced(keeps: NDArray[np.bool_], pattern: NDArray[np.int64]) -> NDArray[n
 
 
 _TOLD = 30  # drawn rows that tell at which rate a pattern is kept
-
-
-def _keys(contract: Contract) -> list[tuple[str, ...]]:
-    """Return the columns that together repeat no value, but for ids, made without repeats, and images, never alike."""
-    single = [(column.name,) for column in contract.columns if column.unique and column.kind not in ("id", "image")]
-    whole = contract.primary_key
-    made = any(contract[name].kind == "id" for name in whole)
-    return list(dict.fromkeys([*single, *([whole] if whole and not made else [])]))
 
 
 def _digests(arrays: list[pa.Array]) -> NDArray[np.uint64]:

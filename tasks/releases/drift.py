@@ -25,7 +25,7 @@ def distances(contract: Contract, one: Path, other: Path) -> dict[str, float]:
     Of numbers, dates and timestamps it is Kolmogorov's and Smirnov's distance, of categories and booleans the total
     variation. A null is one more value, the greatest. Images are compared by how bright each is on average.
     """
-    schemas = [read_schema(_parts(path)[0])[0] for path in (one, other)]
+    schemas = [read_schema(path)[0] for path in (one, other)]
     found = {}
     for column in contract.columns:
         known = all(column.name in schema.names for schema in schemas)
@@ -37,19 +37,13 @@ def distances(contract: Contract, one: Path, other: Path) -> dict[str, float]:
     return found
 
 
-def _parts(path: Path) -> list[Path]:
-    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
-
-
 def _column(path: Path, name: str) -> pa.Array:
-    whole = pa.concat_tables(read_table(part, [name]) for part in _parts(path)).column(0)
-    return whole.unify_dictionaries().combine_chunks()
+    return read_table(path, [name]).column(0).unify_dictionaries().combine_chunks()
 
 
 def _brightness(path: Path, name: str) -> pa.Array:
     """Return the average of each image's values, 0 to 255."""
-    batches = (batch for part in _parts(path) for batch in read_batches(part, [name], rows=_BATCH_IMAGES))
-    parts = [pixels_of(batch.column(0)).mean((1, 2, 3)) for batch in batches]
+    parts = [pixels_of(batch.column(0)).mean((1, 2, 3)) for batch in read_batches(path, [name], rows=_BATCH_IMAGES)]
     return pa.array(np.concatenate(parts) if parts else [], pa.float64())
 
 

@@ -16,6 +16,7 @@ from tasks.references import Challenger, Judgement, Reference, Score, Scores, Se
 from tasks.releases.layout import releases
 from tasks.releases.shelf import view
 from tasks.report import report
+from tasks.shards import Shard
 from tasks.train import train
 
 ROWS = 300
@@ -119,5 +120,5 @@ def made(
     table = real_table() if table is None else table
     real = write_parquet(run / "train.parquet", table.to_batches(), schema=arrow_schema(contract))
     trained = train.fn(contract, real, run=str(run), model=model, steps=steps)
-    synthetic = generate.fn(contract, trained, run=str(run), rows=rows)
+    synthetic = generate.fn(contract, trained, run=str(run), shard=Shard(rows))
     return Made(run, contract, real, trained, synthetic)

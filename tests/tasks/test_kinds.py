@@ -17,6 +17,7 @@ from data_contracts.arrow import arrow_schema
 from models import MODELS
 from tasks.generate import generate
 from tasks.ingest import ingest
+from tasks.shards import Shard
 from tasks.train import train
 
 ROWS = 1_000
@@ -36,7 +37,7 @@ def synthetic(given, table, run, name, *, rows=ROWS, steps=None):
     pq.write_table(table, run / "real.parquet")
     reference = ingest.fn(replace(given, source=Source(location=str(run / "real.parquet"))), run=str(run))
     model = train.fn(given, reference, run=str(run), model=name, seed=1, steps=STEPS[name] if steps is None else steps)
-    made = generate.fn(given, model, run=str(run), rows=rows, seed=2)
+    made = generate.fn(given, model, run=str(run), shard=Shard(rows), seed=2)
     drawn = pq.read_table(made.uri)
     assert drawn.schema.equals(arrow_schema(given))
     assert drawn.num_rows == made.rows == rows
@@ -111,7 +112,7 @@ def test_text_at_the_edges_comes_back_exactly(tmp_path, name):
     reference = ingest.fn(replace(given, source=Source(location=str(tmp_path / "real.csv"))), run=str(tmp_path))
 
     model = train.fn(given, reference, run=str(tmp_path), model=name, steps=STEPS[name])
-    drawn = pq.read_table(generate.fn(given, model, run=str(tmp_path), rows=500).uri)
+    drawn = pq.read_table(generate.fn(given, model, run=str(tmp_path), shard=Shard(500)).uri)
 
     assert set(drawn["whole"].to_pylist()) == {-(2**63), 2**63 - 1, 2**53 + 1}
     assert set(drawn["cents"].to_pylist()) == {0.1, -12_345_678.99, None}

@@ -23,6 +23,7 @@ from tasks.parquet import write_parquet
 from tasks.reports.words import SCORES
 from tasks.score import score
 from tasks.select import select
+from tasks.shards import Shard
 from tasks.split import split
 from tasks.train import train
 
@@ -107,7 +108,7 @@ def trained(request, parts, tmp_path_factory):
 
 def made(trained, tmp_path, *, rows, where=(), shares=(), seed=2):
     selection = asked(CONTRACT, where=where, shares=shares)
-    path = generate.fn(CONTRACT, trained, run=str(tmp_path), rows=rows, seed=seed, selection=selection).uri
+    path = generate.fn(CONTRACT, trained, run=str(tmp_path), shard=Shard(rows), seed=seed, selection=selection).uri
     return pq.read_table(path).to_pandas()
 
 
@@ -166,7 +167,9 @@ def test_several_shares_and_a_condition_go_together(trained, tmp_path):
 def test_the_same_seed_gives_the_same_bytes(trained, tmp_path):
     selection = asked(CONTRACT, where=["paid>15"], shares=["channel:web=0.5"])
     first, again, other = (
-        generate.fn(CONTRACT, trained, run=str(tmp_path / name), rows=100, seed=seed, selection=selection).digest
+        generate.fn(
+            CONTRACT, trained, run=str(tmp_path / name), shard=Shard(100), seed=seed, selection=selection
+        ).digest
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     )
 

@@ -17,6 +17,7 @@ from data_contracts.arrow import arrow_schema
 from tasks.generate import generate
 from tasks.parquet import write_parquet
 from tasks.references import Trained
+from tasks.shards import Shard
 from tasks.split import split
 from tasks.train import train
 
@@ -100,13 +101,14 @@ def test_training_and_generation_repeat_byte_for_byte(name, steps, data, tmp_pat
 
     models = [train.fn(CONTRACT, data, run=str(run), model=name, seed=3, steps=steps) for run in runs]
     made = [
-        generate.fn(CONTRACT, model, run=str(run), rows=200, seed=4) for model, run in zip(models, runs, strict=True)
+        generate.fn(CONTRACT, model, run=str(run), shard=Shard(200), seed=4)
+        for model, run in zip(models, runs, strict=True)
     ]
 
     assert models[0].digest == models[1].digest
     assert (models[0].steps, models[0].cut, models[0].rows, models[0].model) == (steps, True, ROWS, name)
     assert made[0].digest == made[1].digest
-    assert generate.fn(CONTRACT, models[0], run=str(tmp_path), rows=200, seed=5).digest != made[0].digest
+    assert generate.fn(CONTRACT, models[0], run=str(tmp_path), shard=Shard(200), seed=5).digest != made[0].digest
 
 
 def test_training_again_replaces_the_model(data, tmp_path):
@@ -121,7 +123,7 @@ def test_training_again_replaces_the_model(data, tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 999, 2_500])
 def test_generated_rows_are_as_many_as_asked_and_keep_the_contract(trained, tmp_path, rows):
-    made = generate.fn(CONTRACT, trained, run=str(tmp_path), rows=rows, seed=1)
+    made = generate.fn(CONTRACT, trained, run=str(tmp_path), shard=Shard(rows), seed=1)
 
     table = pq.read_table(made.uri)
     frame = table.to_pandas()
@@ -136,7 +138,7 @@ def test_generated_rows_are_as_many_as_asked_and_keep_the_contract(trained, tmp_
 
 
 def test_the_share_of_nulls_and_values_is_kept(trained, tmp_path):
-    made = pq.read_table(generate.fn(CONTRACT, trained, run=str(tmp_path), rows=3_000, seed=1).uri).to_pandas()
+    made = pq.read_table(generate.fn(CONTRACT, trained, run=str(tmp_path), shard=Shard(3_000), seed=1).uri).to_pandas()
     real = real_table().to_pandas()
 
     assert made.end.isna().mean() == pytest.approx(real.end.isna().mean(), abs=0.03)
@@ -161,7 +163,7 @@ def test_a_combination_of_few_rows_is_not_learned(tmp_path):
     reference = write_parquet(tmp_path / "train.parquet", plain.to_batches(), schema=plain.schema)
 
     model = train.fn(CONTRACT, reference, run=str(tmp_path), seed=1, steps=3)
-    made = pq.read_table(generate.fn(CONTRACT, model, run=str(tmp_path), rows=2_000).uri).to_pandas()
+    made = pq.read_table(generate.fn(CONTRACT, model, run=str(tmp_path), shard=Shard(2_000)).uri).to_pandas()
 
     assert odd not in set(zip(made.city, made.country, strict=True))
 
@@ -171,7 +173,7 @@ def test_listed_combinations_are_kept_to(data, tmp_path):
     contract = replace(CONTRACT, rules=(Combination("listed", ("city", "country"), allowed),))
 
     model = train.fn(contract, data, run=str(tmp_path), seed=1, steps=3)
-    made = pq.read_table(generate.fn(contract, model, run=str(tmp_path), rows=500).uri).to_pandas()
+    made = pq.read_table(generate.fn(contract, model, run=str(tmp_path), shard=Shard(500)).uri).to_pandas()
 
     assert set(zip(made.city, made.country, strict=True)) == set(allowed[:2])
 
@@ -181,7 +183,7 @@ def test_rules_that_no_row_keeps_end_with_the_count_that_is_missing(data, tmp_pa
     model = train.fn(contract, data, run=str(tmp_path), seed=1, steps=1)
 
     with pytest.raises(ModelError, match=r"however: 50 are missing"):
-        generate.fn(contract, model, run=str(tmp_path), rows=50)
+        generate.fn(contract, model, run=str(tmp_path), shard=Shard(50))
     assert not (tmp_path / "synthetic" / "part-00000.parquet").exists()
 
 
@@ -190,7 +192,7 @@ def test_a_unique_column_that_is_no_id_repeats_nothing(data, tmp_path):
     contract = replace(CONTRACT, columns=columns)
     model = train.fn(contract, data, run=str(tmp_path), seed=1, steps=3)
 
-    made = pq.read_table(generate.fn(contract, model, run=str(tmp_path), rows=400).uri).to_pandas()
+    made = pq.read_table(generate.fn(contract, model, run=str(tmp_path), shard=Shard(400)).uri).to_pandas()
 
     assert made.price.is_unique
 
@@ -220,10 +222,13 @@ def test_a_model_that_was_changed_or_is_not_there_is_refused(data, tmp_path):
     description.write_text(description.read_text(encoding="utf-8") + " ", encoding="utf-8")
 
     with pytest.raises(ModelError, match="was changed since"):
-        generate.fn(CONTRACT, model, run=str(tmp_path), rows=5)
+        generate.fn(CONTRACT, model, run=str(tmp_path), shard=Shard(5))
     with pytest.raises(ModelError, match="has none that can be read"):
         generate.fn(
-            CONTRACT, Trained(str(tmp_path / "none"), "", 1, "gmm", 0, 1, 0.0, cut=False), run=str(tmp_path), rows=5
+            CONTRACT,
+            Trained(str(tmp_path / "none"), "", 1, "gmm", 0, 1, 0.0, cut=False),
+            run=str(tmp_path),
+            shard=Shard(5),
         )
 
 
@@ -233,7 +238,7 @@ def test_a_rule_of_combination_does_not_bend_the_shares_of_its_columns(tmp_path)
     reference = write_parquet(tmp_path / "train.parquet", table.to_batches(), schema=table.schema)
 
     model = train.fn(CONTRACT, reference, run=str(tmp_path), seed=1, steps=1)  # one component: nothing hangs together
-    made = pq.read_table(generate.fn(CONTRACT, model, run=str(tmp_path), rows=8_000).uri).to_pandas()
+    made = pq.read_table(generate.fn(CONTRACT, model, run=str(tmp_path), shard=Shard(8_000)).uri).to_pandas()
 
     real = Counter(table["city"].to_pylist())
     assert all(CITIES[city] == country for city, country in zip(made.city, made.country, strict=True))

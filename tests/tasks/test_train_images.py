@@ -16,6 +16,7 @@ from models import IMAGE_MODELS
 from tasks.generate import generate
 from tasks.parquet import write_parquet
 from tasks.pictures import pixels_of, struct_of
+from tasks.shards import Shard
 from tasks.train import train
 
 ROWS = 60
@@ -39,7 +40,7 @@ def test_images_are_learned_drawn_and_the_same_again_and_a_sheet_shows_them(mode
     for name in ("first", "second"):
         run = tmp_path / name
         trained = train.fn(CONTRACT, rows, run=str(run), model=model, steps=1, seed=3)
-        drawn.append(generate.fn(CONTRACT, trained, run=str(run), rows=30, seed=4))
+        drawn.append(generate.fn(CONTRACT, trained, run=str(run), shard=Shard(30), seed=4))
 
     table = pq.read_table(drawn[0].uri)
     assert drawn[0].digest == drawn[1].digest
@@ -55,11 +56,15 @@ def test_conditions_and_shares_hold_and_the_images_follow(tmp_path):
     trained = train.fn(wide, written(tmp_path, wide), run=str(tmp_path), model="gmm", steps=4)
 
     only = generate.fn(
-        wide, trained, run=str(tmp_path), rows=40, selection=Selection(where=(Condition("label", "is", "coat"),))
+        wide,
+        trained,
+        run=str(tmp_path),
+        shard=Shard(40),
+        selection=Selection(where=(Condition("label", "is", "coat"),)),
     )
     coats = pq.read_table(only.uri)
     shared = generate.fn(
-        wide, trained, run=str(tmp_path), rows=40, selection=Selection(shares=(Share("label", "boot", 0.25),))
+        wide, trained, run=str(tmp_path), shard=Shard(40), selection=Selection(shares=(Share("label", "boot", 0.25),))
     )
 
     assert coats["label"].unique().to_pylist() == ["coat"]

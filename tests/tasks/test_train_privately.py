@@ -15,6 +15,7 @@ from tasks.learning.secrets import secret_generator
 from tasks.parquet import write_parquet
 from tasks.references import Trained
 from tasks.report import _privacy, _promise
+from tasks.shards import Shard
 from tasks.train import train
 
 BOUNDED = {
@@ -64,7 +65,7 @@ def test_nothing_is_said_of_a_promise_that_was_not_asked_for():
 
 
 def test_a_private_model_draws_rows_that_keep_the_contract(trained, tmp_path):
-    made = pq.read_table(generate.fn(PRIVATE, trained, run=str(tmp_path), rows=300).uri).to_pandas()
+    made = pq.read_table(generate.fn(PRIVATE, trained, run=str(tmp_path), shard=Shard(300)).uri).to_pandas()
 
     assert set(zip(made.city, made.country, strict=True)) <= set(CITIES.items())
     assert made.price.dropna().between(0, 500).all()  # the noise may make a null or two

@@ -1,0 +1,57 @@
+"""Where the tasks of a flow are done that do not wait for one another: `LIKENESS_TASK_RUNNER` says it.
+
+    threads         in this process, two at a time; the default
+    threads:4       in this process, four at a time
+    dask            in processes on this machine, one for each processor, which come and go with the run
+    dask:tcp://scheduler:8786      on a Dask cluster that is there
+
+What is done is the same on all of them, to the byte; only how soon is not.
+"""
+
+import os
+import re
+from typing import Any
+
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from data_contracts import LikenessError
+
+__all__ = ["RUNNER", "runner"]
+
+RUNNER = "LIKENESS_TASK_RUNNER"
+"""The variable of the environment."""
+
+_THREADS = 2
+"""One shard is decoded and written while the next is drawn, on all processors: a third would only take memory."""
+
+_DASK = {"threads_per_worker": 1, "dashboard_address": None}
+"""A process for each processor, with one thread for its sums: Dask sets OMP_NUM_THREADS=1.  It opens no port to look at."""
+
+
+def runner(word: str | None = None) -> TaskRunner[Any]:
+    """Return the task runner of a word; None: that of the environment.
+
+    Raises:
+        LikenessError: there is none of that name, or it is not installed.
+    """
+    word = os.environ.get(RUNNER, "") if word is None else word
+    kind, _, rest = (word or "threads").partition(":")
+    if kind == "threads" and re.fullmatch(r"([1-9]\d{0,3})?", rest):
+        return ThreadPoolTaskRunner(max_workers=int(rest or _THREADS))
+    if kind == "dask" and re.fullmatch(r"((tcp|tls|ws|wss|ucx)://.+)?", rest):
+        return _dask(rest)
+    raise LikenessError(
+        "the task runner is one of threads, threads:N, dask, dask:tcp://HOST:PORT",
+        f"{RUNNER} asks for another",
+        f"Set {RUNNER} to one of these, or to nothing",
+    )
+
+
+def _dask(address: str) -> TaskRunner[Any]:
+    try:
+        from prefect_dask import DaskTaskRunner
+    except ModuleNotFoundError:
+        raise LikenessError(
+            "the task runner that is asked for is installed", "Dask's is not", "pip install 'likeness[dask]'"
+        ) from None
+    return DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=dict(_DASK))
