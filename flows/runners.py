@@ -25,7 +25,7 @@ _THREADS = 2
 """One shard is decoded and written while the next is drawn, on all processors: a third would only take memory."""
 
 _DASK = {"threads_per_worker": 1, "dashboard_address": None}
-"""A process for each processor, with one thread for its sums: Dask sets OMP_NUM_THREADS=1.  It opens no port to look at."""
+"""A process for each processor, with one thread for its sums (Dask sets OMP_NUM_THREADS=1), and no pages to look at."""
 
 
 def runner(word: str | None = None) -> TaskRunner[Any]:
