@@ -1,6 +1,7 @@
 """The command line: a thin door to the flows.
 
     likeness run CONTRACT            a real table in, a published synthetic release out
+    likeness sweep CONTRACT...       contracts, models and seeds against each other, as one table
     likeness contract infer DATA     draft a contract from data
     likeness contract check CONTRACT [DATA]
     likeness verify RELEASE          every file against the manifest, the manifest against its signature
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_sweep(commands)
     contract = commands.add_parser("contract", help="draft or check a contract").add_subparsers(
         required=True, metavar="COMMAND"
     )
@@ -115,6 +117,22 @@ def _add_run(commands: Any) -> None:  # noqa: ANN401 - argparse's subparsers hav
     sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
 
 
+def _add_sweep(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "sweep", _sweep, words="run contracts, models and seeds against each other, as one table")
+    sub.add_argument("contract", nargs="+", metavar="CONTRACT", help="a name under data_contracts/, or a path")
+    sub.add_argument("--model", action="append", help="a generative model; may be repeated; default: each contract's")
+    sub.add_argument("--seeds", type=int, metavar="N", help="how many seeds, from 0 on; default: 3")
+    sub.add_argument("--rows", type=int, metavar="N", help="how many synthetic rows each; default: as the source has")
+    length = sub.add_mutually_exclusive_group()
+    length.add_argument(
+        "--budget", type=float, dest="budget_seconds", metavar="SECONDS", help="upper bound on each training"
+    )
+    length.add_argument("--steps", type=int, metavar="N", help="training steps, instead of the plan and the budget")
+    sub.add_argument("--epsilon", type=float, metavar="E", help="differential privacy: the most that is spent")
+    sub.add_argument("--to", metavar="FOLDER", help="folder of the table and the releases; default: sweep")
+    sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
+
+
 def _add_infer(commands: Any) -> None:  # noqa: ANN401
     sub = _add(commands, "infer", _infer, words="draft a contract from data, for a person to edit")
     sub.add_argument("data", metavar="DATA", help="a file, folder, glob, URI or database URL")
@@ -159,6 +177,19 @@ def _run(asked: argparse.Namespace) -> None:
     ready()
     release = locate(synthesize(**values).uri)
     console.show_release(release, read_manifest(release), as_json=asked.json)
+
+
+def _sweep(asked: argparse.Namespace) -> None:
+    from flows.parameters import Sweep
+
+    values = _checked(Sweep, asked, command="sweep")
+    ready = embedded.start()
+    from flows.sweep import sweep
+    from tasks.learning.loading import load_models
+
+    load_models()
+    ready()
+    console.show_sweep(sweep(**values), as_json=asked.json)
 
 
 def _parameters(asked: argparse.Namespace) -> dict[str, Any]:

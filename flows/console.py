@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flows.doctor import Finding
+    from flows.sweep import Swept
     from tasks.prune import Pruned
     from tasks.releases.signing import PublicKey
     from tasks.verify import Verified
@@ -33,6 +34,7 @@ __all__ = [
     "show_key",
     "show_pruned",
     "show_release",
+    "show_sweep",
     "show_verified",
 ]
 
@@ -101,6 +103,37 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
     for line in (_compared(manifest), _signed(manifest)):
         console.print(line, markup=False)
     console.print(f"data    {there(release / 'data')}\nreport  {link(release / 'report.html')}", soft_wrap=True)
+
+
+_OF_A_SWEEP = (
+    *("column_shapes", "column_pair_trends", "two_sample_train", "frechet_distance", "coverage", "utility_gap"),
+    *("copies_excess", "membership_auc", "domias_auc", "near_copies_excess", "epsilon"),
+)
+"""The scores that fit a terminal: fidelity and utility first, privacy beside them; the files have all."""
+
+
+def show_sweep(swept: "Swept", *, as_json: bool) -> None:
+    """Say what came of each run of a sweep."""
+    if as_json:
+        _print_json({"path": swept.uri, "rows": list(swept.rows)})
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    scores = [name for name in _OF_A_SWEEP if any(name in row for row in swept.rows)]
+    table = Table("contract", "model", "seed", "verdict", *scores, "seconds", box=SIMPLE_HEAD)
+    for row in swept.rows:
+        head = (row["contract"], row["model"], str(row["seed"]), row["verdict"])
+        table.add_row(*head, *(_figure(row.get(name)) for name in scores), f"{row['seconds']:.0f}")
+    console = Console(highlight=False)
+    console.print(table)
+    for row in swept.rows:
+        if row["why"]:
+            console.print(
+                f"{row['contract']} {row['model']} {row['seed']} {row['verdict']}: {row['why']}", markup=False
+            )
+    console.print(f"table   {swept.uri}, and .csv beside it", soft_wrap=True)
 
 
 def open_page(page: Path) -> None:

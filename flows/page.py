@@ -7,7 +7,7 @@ costs the run nothing.
 import base64
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from tasks.publish import Release, publish
 from tasks.references import Judgement, Score, Verdict
 from tasks.reports.standing import standing
 
-__all__ = ["publishing", "run_name", "show_release", "show_verdict"]
+__all__ = ["publishing", "run_name", "show_release", "show_sweep", "show_verdict"]
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,12 @@ def show_release(release: Release) -> None:
         _told(create_link_artifact, link=link(location), link_text=words, description=words)
 
 
+def show_sweep(rows: Sequence[Mapping[str, Any]], table: str) -> None:
+    """Put a sweep's table on its page, and say where its files are."""
+    shown = [{name: _brief(value) for name, value in row.items()} for row in rows]
+    _told(create_table_artifact, key="sweep", table=shown, description=f"{len(rows)} runs; as files: {table}")
+
+
 def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:
     """Return the task that publishes, as one that makes an asset: each release is an event of it, with its lineage."""
     properties = AssetProperties(name=contract.id, url=link(child(root, contract.id)))
@@ -83,6 +89,12 @@ def _row(each: Judgement, floor: float | None) -> dict[str, Any]:
         "verdict": "reached" if each.passed else "missed",
         "because": each.threshold.because,
     }
+
+
+def _brief(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def _told(create: Callable[..., Any], **what: Any) -> None:  # noqa: ANN401 - the artifact's own fields

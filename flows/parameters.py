@@ -2,7 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -10,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
-__all__ = ["Retention", "Synthesis", "takes"]
+__all__ = ["Retention", "Sweep", "Synthesis", "takes"]
 
 
 BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
@@ -90,6 +92,32 @@ class Retention(BaseModel):
         [], description="Releases that stay, 1.0.0-3 or adult/1.0.0-3, beside those in the folder's pins.txt."
     )
     remove: bool = Field(default=False, description="Remove the others; without it, it only says which.")
+
+
+class Sweep(BaseModel):
+    """What one run of `sweep` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    contract: list[str] = Field(
+        ["adult"], min_length=1, description="Names of contracts under data_contracts/, or paths to them."
+    )
+    model: list[ModelName] = Field([], description="The generative models; empty: the one that each contract names.")
+    seeds: int = Field(3, ge=1, description="How many seeds, from 0 on.")
+    rows: int | None = Field(None, ge=1, description="How many synthetic rows; empty: as many as the source has.")
+    budget_seconds: float | None = Field(
+        None, gt=0, description="Upper bound on each training, which shares its machine with other runs of the sweep."
+    )
+    steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
+    epsilon: float | None = Field(None, ge=0.1, description="Differential privacy: the most that is spent on a model.")
+    to: str = Field("sweep", description="Folder of the table, and of the releases of each run.")
+    runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
+
+    def cells(self) -> Iterator[dict[str, Any]]:
+        """Yield what each run of `synthesize` is asked for: its release has a folder of its own, without a rival."""
+        for contract, model, seed in product(self.contract, self.model or [None], range(self.seeds)):
+            to = f"{self.to}/releases/{Path(contract).stem}-{model or 'own'}-{seed}"
+            yield self.model_dump(exclude={"seeds"}) | {"contract": contract, "model": model, "seed": seed, "to": to}
 
 
 def takes(parameters: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -2,7 +2,7 @@
 
     threads         in this process, two at a time; the default
     threads:4       in this process, four at a time
-    dask            in processes on this machine, one for each processor, which come and go with the run
+    dask            in processes on this machine, one a processor, which come and go with the run
     dask:tcp://scheduler:8786      on a Dask cluster that is there
 
 What is done is the same on all of them, to the byte; only how soon is not.
@@ -23,9 +23,6 @@ RUNNER = "LIKENESS_TASK_RUNNER"
 
 _THREADS = 2
 """One shard is decoded and written while the next is drawn, on all processors: a third would only take memory."""
-
-_DASK = {"threads_per_worker": 1, "dashboard_address": None}
-"""A process for each processor, with one thread for its sums (Dask sets OMP_NUM_THREADS=1), and no pages to look at."""
 
 
 def runner(word: str | None = None) -> TaskRunner[Any]:
@@ -49,9 +46,24 @@ def runner(word: str | None = None) -> TaskRunner[Any]:
 
 def _dask(address: str) -> TaskRunner[Any]:
     try:
-        from prefect_dask import DaskTaskRunner
+        from prefect_dask.task_runners import DaskTaskRunner
     except ModuleNotFoundError:
         raise LikenessError(
             "the task runner that is asked for is installed", "Dask's is not", "pip install 'likeness[dask]'"
         ) from None
-    return DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_kwargs=dict(_DASK))
+    return DaskTaskRunner(address=address) if address else DaskTaskRunner(cluster_class=_local)
+
+
+def _local() -> Any:  # noqa: ANN401 - Dask is imported late
+    """Start a process for each processor, with one thread for its sums, and no pages to look at.
+
+    Dask's own way to say how many threads changes this process's environment as well.
+    """
+    import dask
+    from distributed import LocalCluster
+
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}):
+        return LocalCluster(  # type: ignore[no-untyped-call]
+            threads_per_worker=1, dashboard_address=None, env=threads
+        )
