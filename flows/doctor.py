@@ -60,6 +60,7 @@ def examine(*, runs: str, releases: str) -> Iterator[Finding]:
     for what, location in (("runs", runs), ("releases", releases)):
         yield _storage(what, location) if is_remote(location) else _folder(what, here(location))
     yield _key()
+    yield _runner()
     yield from _prefect()
 
 
@@ -123,6 +124,16 @@ def _key() -> Finding:
     if found is None:
         return Finding("signing key", good=True, fact=f"none ({KEY}, {KEY_FILE}): releases are not signed")
     return Finding("signing key", good=True, fact=found.public.fingerprint)
+
+
+def _runner() -> Finding:
+    from flows.runners import RUNNER, runner
+
+    try:
+        runner()
+    except LikenessError as error:
+        return Finding("task runner", good=False, fact=error.fact, remedy=error.remedy)
+    return Finding("task runner", good=True, fact=os.environ.get(RUNNER) or f"threads ({RUNNER} says nothing else)")
 
 
 def _prefect() -> Iterator[Finding]:

@@ -115,7 +115,8 @@ class Sweep(BaseModel):
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield what each run of `synthesize` is asked for: its release has a folder of its own, without a rival."""
-        for contract, model, seed in product(self.contract, self.model or [None], range(self.seeds)):
+        models: list[ModelName | None] = [*self.model] or [None]
+        for contract, model, seed in product(self.contract, models, range(self.seeds)):
             to = f"{self.to}/releases/{Path(contract).stem}-{model or 'own'}-{seed}"
             yield self.model_dump(exclude={"seeds"}) | {"contract": contract, "model": model, "seed": seed, "to": to}
 

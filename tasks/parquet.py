@@ -66,9 +66,7 @@ def read_batches(
     for part in parts_of(path):
         with pq.ParquetFile(part) as file:
             most = min(rows, _bounded(file, columns))
-            yield from file.iter_batches(
-                most, columns=None if columns is None else list(columns), use_threads=_several_threads()
-            )
+            yield from file.iter_batches(most, columns=None if columns is None else list(columns))
 
 
 def batch_rows(contract: Contract) -> int:
@@ -115,17 +113,8 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     tables = []
     for part in parts_of(path):
         with pq.ParquetFile(part) as file:
-            names = None if columns is None else list(columns)
-            tables.append(file.read(columns=names, use_threads=_several_threads()))
+            tables.append(file.read(columns=None if columns is None else list(columns)))
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
-
-
-def _several_threads() -> bool:
-    """Return whether Arrow has threads to share work among.
-
-    With OMP_NUM_THREADS=1 it has one, and reads were seen to wait for it for ever.
-    """
-    return bool(pa.cpu_count() > 1)
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
