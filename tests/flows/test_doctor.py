@@ -56,7 +56,7 @@ def test_a_pool_without_a_worker_is_amiss_and_one_with_a_worker_is_well(tmp_path
 
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert [finding["what"] for finding in findings] == [
-        "Python", "packages", "runs", "releases", "signing key", "server", "work pool",
+        "Python", "packages", "runs", "releases", "signing key", "task runner", "server", "work pool",
     ]  # fmt: skip
     assert all(finding["good"] and not finding["remedy"] for finding in findings)
     assert findings[-1]["fact"] == f"{pool}, 1 of 1 workers online"
