@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
@@ -21,7 +21,15 @@ BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
 _NAMED = r"^(?!.*://[^/@:]*:(?!\$\{[^}]*\}@)[^/@]*@)"
 """A location whose password, if it has one, is a name: Prefect keeps what a run is asked for, for all to see."""
 
-_Location = Annotated[str, Field(json_schema_extra={"pattern": _NAMED})]
+
+def _names_its_password(location: str) -> str:
+    """Refuse a password that is written out, without repeating it."""
+    if not re.match(_NAMED, location):
+        raise PydanticCustomError("password", "its password is written out; name it: ${secret:NAME} or ${NAME}")
+    return location
+
+
+_Location = Annotated[str, AfterValidator(_names_its_password), Field(json_schema_extra={"pattern": _NAMED})]
 
 
 class Synthesis(BaseModel):
@@ -67,14 +75,6 @@ class Synthesis(BaseModel):
             return None
         return self.budget_seconds or (BUDGET_OF_IMAGES if images else BUDGET_OF_TABLES)
 
-    @field_validator("source", "to", "runs")
-    @classmethod
-    def _names_its_password(cls, source: str | None) -> str | None:
-        """Refuse a password that is written out, without repeating it."""
-        if source is not None and not re.match(_NAMED, source):
-            raise PydanticCustomError("password", "its password is written out; name it: ${secret:NAME} or ${NAME}")
-        return source
-
     @property
     def published(self) -> dict[str, Any]:
         """Return what a release says of its run: no place where anything lies."""
@@ -97,7 +97,7 @@ class Retention(BaseModel):
 class Sweep(BaseModel):
     """What one run of `sweep` is asked for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     contract: list[str] = Field(
         ["adult"], min_length=1, description="Names of contracts under data_contracts/, or paths to them."
@@ -110,8 +110,10 @@ class Sweep(BaseModel):
     )
     steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
     epsilon: float | None = Field(None, ge=0.1, description="Differential privacy: the most that is spent on a model.")
-    to: str = Field("sweep", description="Folder of the table, and of the releases of each run.")
-    runs: str = Field("runs", description="Folder of the runs' artefacts, the evidence; it holds real data.")
+    to: _Location = Field("sweep", description="Folder of the table and of each run's releases: a path or a URI.")
+    runs: _Location = Field(
+        "runs", description="Folder of the runs' artefacts, the evidence, a path or an fsspec URI; it holds real data."
+    )
 
     def cells(self) -> Iterator[dict[str, Any]]:
         """Yield what each run of `synthesize` is asked for: its release has a folder of its own, without a rival."""

@@ -10,19 +10,21 @@ release of its own; as many are done at a time as the task runner has workers.
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from prefect import flow, task, unmapped
+from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 
-from data_contracts import LikenessError, ReleaseRefusedError
+from data_contracts import LikenessError, ReleaseRefusedError, odcs
 from flows.page import show_sweep
 from flows.parameters import Sweep, takes
 from flows.runners import runner
 from flows.synthesize import synthesize
+from tasks.places import child, read
 from tasks.tabulate import tabulate
 
 __all__ = ["Swept", "sweep"]
@@ -46,21 +48,21 @@ class Swept:
 def sweep(**values: Any) -> Swept:  # noqa: ANN401 - the signature is that of Sweep
     """Run contracts, models and seeds against each other, and write what came of each into one table."""
     asked = Sweep(**values)
-    rows = cell.map(list(asked.cells()), runs=unmapped(asked.runs)).result()
+    rows = cell.map(list(asked.cells())).result()
     table = tabulate(rows, folder=asked.to, name="sweep")
     show_sweep(rows, table.uri)
     return Swept(table.uri, tuple(rows))
 
 
 @task(task_run_name="{asked[contract]} by {asked[model]}, seed {asked[seed]}", cache_policy=NO_CACHE)  # a run per call
-def cell(asked: dict[str, Any], *, runs: str) -> dict[str, Any]:
+def cell(asked: dict[str, Any]) -> dict[str, Any]:
     """Run one of the sweep, and return its row; its own shards are drawn one after the other."""
     begun = time.monotonic()
     alone = synthesize.with_options(task_runner=runner("threads:1"))
     state = cast("State[Any]", alone(**asked, return_state=True))
     row = {"contract": Path(asked["contract"]).stem, "model": asked["model"] or "", "seed": asked["seed"]}
     row |= {"verdict": "passed", "why": "", "seconds": round(time.monotonic() - begun, 1)}
-    return row | _came_to(state.result(raise_on_failure=False)) | _evidence(state, runs)
+    return row | _came_to(state.result(raise_on_failure=False)) | _evidence(state, asked)
 
 
 def _came_to(found: object) -> dict[str, Any]:
@@ -72,12 +74,16 @@ def _came_to(found: object) -> dict[str, Any]:
     return {"verdict": "failed", "why": type(found).__name__} if isinstance(found, BaseException) else {}
 
 
-def _evidence(state: State[Any], runs: str) -> dict[str, Any]:
+def _evidence(state: State[Any], asked: dict[str, Any]) -> dict[str, Any]:
     """Return the model and the scores that a run's evidence has; nothing where it did not come so far."""
-    path = next(Path(runs).glob(f"*/{state.state_details.flow_run_id}/evidence.json"), None)
-    if path is None:
-        return {}
-    facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    with suppress(LikenessError):
+        contract = odcs.load(odcs.find(asked["contract"])).id
+        found = read(child(asked["runs"], contract, str(state.state_details.flow_run_id), "evidence.json"))
+        return _figures(json.loads(found)) if found else {}
+    return {}
+
+
+def _figures(facts: dict[str, Any]) -> dict[str, Any]:
     missed = [check["score"] for check in facts["verdict"]["checks"] if not check["passed"]]
     scores = {one["name"]: one["value"] for one in facts["scores"]}
     return {

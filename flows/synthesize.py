@@ -25,6 +25,7 @@ from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
 from flows.runners import runner
 from tasks.compare import compare
+from tasks.gather import gather
 from tasks.generate import generate
 from tasks.ingest import ingest
 from tasks.open_run import open_run
@@ -33,7 +34,7 @@ from tasks.references import Challenger
 from tasks.report import report
 from tasks.score import score
 from tasks.select import select
-from tasks.shards import cut, joined
+from tasks.shards import cut
 from tasks.split import split
 from tasks.train import train
 from tasks.validate import validate
@@ -67,7 +68,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     drawing = generate.map(
         unmapped(contract), trained, run=run, shard=shards, seed=asked.seed, selection=unmapped(selection)
     )
-    synthetic = joined(drawing.result())
+    synthetic = gather(tuple(drawing.result()), run=run)
     validate(replace(contract, minimum_rows=1), synthetic, run=run, name="synthetic")  # as many as were asked for
     scores = score(
         contract,

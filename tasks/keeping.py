@@ -19,7 +19,7 @@ from tasks.packages import required
 from tasks.places import child, find, here, is_remote, read, send
 from tasks.storage import digest_file, partial_of, write_json
 
-__all__ = ["Keep", "key", "moved"]
+__all__ = ["Keep", "key", "lay", "moved"]
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Keep:
         """Keep the files that a step left, and its record last: only then is the step done; return as `taken` does."""
         folder, run = here(self.home), here(self.run)
         for path in files:
-            _link(path, folder / path.relative_to(run))
+            lay(path, folder / path.relative_to(run))
             send(folder / path.relative_to(run))
         digests = {str(path.relative_to(run)): digest_file(path) for path in files}
         record = moved(record, lambda text: _begun(text, str(run), _HERE))
@@ -79,7 +79,7 @@ class Keep:
         if is_remote(self.home):
             return self.home
         for name in names:
-            _link(here(self.home) / name, here(self.run) / name)
+            lay(here(self.home) / name, here(self.run) / name)
         return self.run
 
 
@@ -144,7 +144,7 @@ def _versions() -> dict[str, str]:
     return {"python": python_version(), **{name: version(name) for name in sorted(each.name for each in required())}}
 
 
-def _link(here: Path, there: Path) -> None:
+def lay(here: Path, there: Path) -> None:
     """Give a file a second name, in the place of what stands there; a copy where the disk knows no such thing."""
     there.parent.mkdir(parents=True, exist_ok=True)
     partial = partial_of(there)

@@ -22,7 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Contract, ReleaseError, odcs
 from tasks.parquet import parts_of
 from tasks.places import child, there
-from tasks.references import Comparison, Reference, Standing, Trained
+from tasks.references import Comparison, Standing, Trained
 from tasks.releases.champion import Champion, champion, compared, require_next_version
 from tasks.releases.layout import CONTRACT, MANIFEST, Pointer, pointed, releases
 from tasks.releases.manifest import FORMAT, digests, read_manifest, write_manifest

@@ -6,7 +6,7 @@ Safe to repeat because: both files are replaced whole.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from tasks.parquet import write_parquet
+from tasks.places import here, send, there
 from tasks.references import Reference
 from tasks.storage import atomic
 
@@ -26,11 +27,14 @@ def tabulate(rows: Sequence[Mapping[str, Any]], *, folder: str, name: str) -> Re
     """Write the rows, with all columns that any of them has, in the order in which they come.
 
     Raises:
-        ReleaseError: the folder cannot be written, or the disk is full.
+        ReleaseError: the folder cannot be written or reached, or the disk is full.
     """
     columns = dict.fromkeys(column for row in rows for column in row)
     table = pa.table({column: pa.array([row.get(column) for row in rows]) for column in columns})
-    path = Path(folder) / f"{name}.parquet"
+    path = here(folder) / f"{name}.parquet"
     with atomic(path.with_suffix(".csv")) as partial:
         pa_csv.write_csv(table, partial)
-    return write_parquet(path, table.to_batches(), schema=table.schema)
+    written = write_parquet(path, table.to_batches(), schema=table.schema)
+    for file in (path, path.with_suffix(".csv")):
+        send(file)
+    return replace(written, uri=there(path))

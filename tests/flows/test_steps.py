@@ -170,4 +170,12 @@ def test_more_rows_train_nothing_again(contract, tmp_path):
     manifests = [json.loads((Path(release.uri) / "manifest.json").read_text()) for release in (first, more)]
     assert [manifest["rows"] for manifest in manifests] == [400, 500]
     kept = sorted(path.name.split("-")[0] for path in (tmp_path / "runs" / "adult" / "kept").iterdir())
-    assert kept == ["generate"] * 2 + ["ingest"] + ["score"] * 2 + ["select", "split", "train"] + ["validate"] * 3
+    assert (
+        kept
+        == ["gather"] * 2
+        + ["generate"] * 2
+        + ["ingest"]
+        + ["score"] * 2
+        + ["select", "split", "train"]
+        + ["validate"] * 3
+    )
