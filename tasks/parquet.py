@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from data_contracts import Contract
 from tasks.references import Reference
@@ -17,6 +19,8 @@ __all__ = [
     "count_rows",
     "parts_of",
     "read_batches",
+    "read_masked",
+    "read_sample",
     "read_schema",
     "read_table",
     "write_parquet",
@@ -115,6 +119,25 @@ def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         with pq.ParquetFile(part) as file:
             tables.append(file.read(columns=None if columns is None else list(columns)))
     return tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
+
+
+def read_sample(path: Path, columns: Sequence[str] | None = None, *, rows: int, seed: int) -> pa.Table:
+    """Return at most so many rows of a file or a folder of parts as a table: drawn by the seed, in their order."""
+    schema, there = read_schema(path)
+    if there <= rows:
+        return read_table(path, columns)
+    chosen = np.zeros(there, dtype=bool)
+    chosen[np.random.default_rng(seed).choice(there, rows, replace=False, shuffle=False)] = True
+    asked = schema if columns is None else pa.schema([schema.field(name) for name in columns])
+    return pa.Table.from_batches(read_masked(path, chosen, columns), asked).unify_dictionaries()
+
+
+def read_masked(path: Path, mask: NDArray[np.bool_], columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a file or a folder of parts, of each the rows of the (rows,) mask."""
+    start = 0
+    for batch in read_batches(path, columns):
+        yield batch.filter(pa.array(mask[start : start + batch.num_rows]))
+        start += batch.num_rows
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:

@@ -15,11 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract
-from tasks.parquet import read_table
+from tasks.parquet import read_sample
 from tasks.references import Judgement, Reference, Score, Scores, Selected, Split, Standing, Trained
 from tasks.releases.origin import keyed_digest
 from tasks.reports.words import COVERED
@@ -42,6 +43,8 @@ _PACKAGES = (
     "scikit-learn",
     "xgboost-cpu",
 )
+
+_MOST_SEEN = 1_000_000  # rows: no pixel of a figure would be another for more
 
 _UNTOLD = (
     "Columns, pairs, rows and training are not shown beside the real ones: these carry no noise, and differential "
@@ -116,11 +119,16 @@ def _shown(contract: Contract, selected: Selected, synthetic: Reference, records
 
     real = None if contract.image is None or contract.image.shown else _beside(contract)
     tables = {
-        "train": read_table(Path(selected.judged.train.uri), real),
-        "holdout": read_table(Path(selected.judged.holdout.uri), real),
-        "synthetic": read_table(Path(synthetic.uri)),
+        "train": _seen(selected.judged.train, real),
+        "holdout": _seen(selected.judged.holdout, real),
+        "synthetic": _seen(synthetic),
     }
     return {"sights": see(contract, **tables), **{name: _record(path) for name, path in records.items()}}
+
+
+def _seen(rows: Reference, columns: list[str] | None = None) -> pa.Table:
+    """Return the rows that a page shows figures of; of many, a sample."""
+    return read_sample(Path(rows.uri), columns, rows=_MOST_SEEN, seed=0)
 
 
 def _beside(contract: Contract) -> list[str]:
@@ -146,7 +154,7 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
         "Held out": f"{split['holdout']:,} rows",
         **asked,
         **({"Judged by": judged} if asked else {}),
-        "Generated": f"{facts['rows']:,} rows",
+        "Generated": f"{facts['rows']:,} rows{_scored(facts)}",
         "Model": f"{model['name']}, {model['steps']:,} steps in {model['seconds']:.0f} s"
         + (", cut by the budget" if model["cut"] else ""),
         **({"Contest": "; ".join(model["contest"])} if model["contest"] else {}),
@@ -154,6 +162,12 @@ def _provenance(facts: dict[str, Any]) -> dict[str, object]:
         "Seed": facts["seed"],
         "Versions": ", ".join(f"{name} {version}" for name, version in facts["versions"].items()),
     }
+
+
+def _scored(facts: dict[str, Any]) -> str:
+    """Return how many of the synthetic rows were scored, where not all were."""
+    most = max((score["rows"].get("synthetic", 0) for score in facts["scores"]), default=0)
+    return f", of which {most:,} were scored" if 0 < most < facts["rows"] else ""
 
 
 def _promise(privacy: dict[str, Any] | None) -> str:

@@ -6,18 +6,16 @@ Safe to repeat because: a row is taken by its cells, the seed and its number alo
 """
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import DataError
 from data_contracts.conditions import Selection
-from tasks.parquet import read_batches, read_schema, write_parquet
+from tasks.parquet import read_batches, read_masked, read_schema, write_parquet
 from tasks.references import Reference, Selected, Split
 from tasks.steps import once
 from tasks.validation.predicates import meets
@@ -91,12 +89,6 @@ def _chosen(places: NDArray[np.int64], selection: Selection, *, rng: np.random.G
 def _write(part: Reference, chosen: NDArray[np.bool_], *, run: str, name: str) -> Reference:
     """Write the rows of a (rows,) mask."""
     path = Path(part.uri)
-    return write_parquet(Path(run) / "selected" / f"{name}.parquet", _masked(path, chosen), schema=read_schema(path)[0])
-
-
-def _masked(path: Path, mask: NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
-    """Yield a file's batches, of each the rows of the mask."""
-    start = 0
-    for batch in read_batches(path):
-        yield batch.filter(pa.array(mask[start : start + batch.num_rows]))
-        start += batch.num_rows
+    return write_parquet(
+        Path(run) / "selected" / f"{name}.parquet", read_masked(path, chosen), schema=read_schema(path)[0]
+    )
