@@ -157,6 +157,8 @@ def _add_prune(commands: Any) -> None:  # noqa: ANN401
     sub.add_argument("--keep", type=int, metavar="N", help="how many of each contract stay; default: 5")
     sub.add_argument("--pin", action="append", metavar="VERSION", help="a release that stays; may be repeated")
     sub.add_argument("--to", metavar="FOLDER", help="folder of the releases; default: releases")
+    sub.add_argument("--days", type=int, metavar="N", help="runs and their steps go after N days, too; default: never")
+    sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
     sub.add_argument("--yes", action="store_true", dest="remove", help="remove them")
 
 
@@ -280,11 +282,13 @@ def _new_key(asked: argparse.Namespace) -> None:
 
 def _prune(asked: argparse.Namespace) -> None:
     from flows.parameters import Retention
+    from tasks.clear import clear
     from tasks.prune import prune
 
     values = _checked(Retention, asked, command="prune")
     pruned = prune.fn(values["to"], keep=values["keep"], pins=values["pin"], meant=values["remove"])
-    console.show_pruned(pruned, as_json=asked.json)
+    cleared = clear.fn(values["runs"], days=values["days"], meant=values["remove"])
+    console.show_pruned(pruned, cleared, as_json=asked.json)
 
 
 def _doctor(asked: argparse.Namespace) -> None:

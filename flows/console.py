@@ -235,16 +235,17 @@ def show_key(path: Path, key: "PublicKey", *, as_json: bool) -> None:
     print(f"it is known as {key.fingerprint}")
 
 
-def show_pruned(pruned: "Pruned", *, as_json: bool) -> None:
-    """Say which releases stay and why, and which went or would."""
+def show_pruned(pruned: "Pruned", cleared: "Sequence[str]", *, as_json: bool) -> None:
+    """Say which releases stay and why, and what went or would, of them and of the runs."""
     if as_json:
-        _print_json({"kept": pruned.kept, "removed": list(pruned.removed), "done": pruned.meant})
+        went = {"removed": list(pruned.removed), "cleared": list(cleared)}
+        _print_json({"kept": pruned.kept, **went, "done": pruned.meant})
         return
     for release, why in pruned.kept.items():
         print(f"stays    {release} ({why})")
-    for release in pruned.removed:
-        print(f"{'removed ' if pruned.meant else 'would go'} {release}")
-    if pruned.removed and not pruned.meant:
+    for name in (*pruned.removed, *cleared):
+        print(f"{'removed ' if pruned.meant else 'would go'} {name}")
+    if (pruned.removed or cleared) and not pruned.meant:
         print("nothing was removed: say --yes to do it")
 
 

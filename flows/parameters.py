@@ -91,6 +91,10 @@ class Retention(BaseModel):
     pin: list[str] = Field(
         [], description="Releases that stay, 1.0.0-3 or adult/1.0.0-3, beside those in the folder's pins.txt."
     )
+    runs: _Location = Field("runs", description="Folder of the runs' artefacts: a path or an fsspec URI.")
+    days: int | None = Field(
+        None, ge=1, description="What runs and their steps left goes after so many days, too. Empty: never."
+    )
     remove: bool = Field(default=False, description="Remove the others; without it, it only says which.")
 
 

@@ -1,6 +1,7 @@
-"""Retention: old releases go, the newest, the latest and the pinned stay.
+"""Retention: old releases go, the newest, the latest and the pinned stay; old runs go, where that is asked for.
 
 releases/ -> prune -> what stayed and why, what went
+runs/ ---> clear -> what went
 """
 
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from prefect import flow
 
 from flows.parameters import Retention, takes
+from tasks.clear import clear
 from tasks.prune import Pruned, prune
 
 __all__ = ["retain"]
@@ -16,9 +18,11 @@ __all__ = ["retain"]
 @flow(name="prune", flow_run_name="prune-{to}-keep-{keep}")
 @takes(Retention)
 def retain(**values: Any) -> Pruned:  # noqa: ANN401 - the signature is that of Retention
-    """Remove all releases but the newest of each contract, what `latest.json` names, and what is pinned."""
+    """Remove all releases but the newest of each contract, what `latest.json` names and what is pinned; and old runs."""
     asked = Retention(**values)
-    return prune(asked.to, keep=asked.keep, pins=asked.pin, meant=asked.remove)
+    pruned = prune(asked.to, keep=asked.keep, pins=asked.pin, meant=asked.remove)
+    clear(asked.runs, days=asked.days, meant=asked.remove)
+    return pruned
 
 
 if __name__ == "__main__":

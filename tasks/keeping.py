@@ -78,6 +78,7 @@ class Keep:
         """Return where the files are, laid into the run's folder where that is on a disk."""
         if is_remote(self.home):
             return self.home
+        os.utime(here(self.home) / _RECORD)  # it was asked for: retention counts from now
         for name in names:
             lay(here(self.home) / name, here(self.run) / name)
         return self.run

@@ -8,9 +8,9 @@ import atexit
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +19,6 @@ from data_contracts import LikenessError, ReleaseError
 from tasks.storage import partial_of
 
 __all__ = [
-    "age",
     "child",
     "create",
     "erase",
@@ -35,6 +34,7 @@ __all__ = [
     "send",
     "swap",
     "there",
+    "written",
 ]
 
 _FILE = "file://"
@@ -181,19 +181,26 @@ def seen(location: str) -> str | None:
             return None
 
 
-def age(location: str) -> timedelta:
-    """Return how long ago a remote file was written; nothing, where there is none.
+def written(location: str) -> dict[str, datetime]:
+    """Return when each file below a location was written, by its name from there.
 
     Raises:
         ReleaseError: the storage cannot be reached.
     """
+    if not is_remote(location):
+        root = here(location)
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in files}
     system, path = _system(location)
     with _reached(location):
-        try:
-            written: datetime = system.modified(path)
-            return datetime.now(UTC) - written
-        except FileNotFoundError:
-            return timedelta(0)
+        found = system.find(path, detail=True)
+        return {name[len(path) :].lstrip("/"): _moment(info) for name, info in found.items()}
+
+
+def _moment(info: Mapping[str, Any]) -> datetime:
+    """Return when a remote file was written, by whichever name its storage has for that."""
+    at: datetime = next(info[name] for name in ("LastModified", "last_modified", "mtime", "created") if name in info)
+    return at
 
 
 def swap(location: str, content: bytes, *, before: str | None) -> bool:

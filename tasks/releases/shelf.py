@@ -12,10 +12,10 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.places import age, child, create, erase, fetch, find, here, is_remote, parent, read, seen, send, swap
+from tasks.places import child, create, erase, fetch, find, here, is_remote, parent, read, seen, send, swap, written
 from tasks.releases.layout import (
     CONTRACT,
     MANIFEST,
@@ -148,10 +148,10 @@ class _Far(Shelf):
 
     def sweep(self) -> None:
         """Remove what was begun a day ago and never finished."""
-        found = find(self.location)
-        begun = {name.split("/")[0] for name in found if is_release(name.split("/")[0])}
-        for name in begun - set(named(self.folder)):
-            if age(child(self.location, name, CONTRACT)) > _DYING:
+        whole, now = set(named(self.folder)), datetime.now(UTC)
+        for path, at in written(self.location).items():
+            name, _, file = path.partition("/")
+            if file == CONTRACT and is_release(name) and name not in whole and now - at > _DYING:
                 erase(self.folder / name)
 
     def _copy(self, name: str) -> None:

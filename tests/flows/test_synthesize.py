@@ -256,6 +256,7 @@ def test_prune_by_the_command_line_and_as_a_flow_removes_the_same(written, at, c
     assert said == {
         "kept": {"adult/1.0.0-2": "pinned", "adult/1.0.0-3": "latest"},
         "removed": ["adult/1.0.0-1"],
+        "cleared": [],
         "done": False,
     }
     assert main(["prune", "--keep", "1", "--pin", "1.0.0-2"]) == 0
