@@ -199,8 +199,8 @@ def written(location: str) -> dict[str, datetime]:
 
 def _moment(info: Mapping[str, Any]) -> datetime:
     """Return when a remote file was written, by whichever name its storage has for that."""
-    at: datetime = next(info[name] for name in ("LastModified", "last_modified", "mtime", "created") if name in info)
-    return at
+    at = next(info[name] for name in ("LastModified", "last_modified", "mtime", "created") if name in info)
+    return at if isinstance(at, datetime) else datetime.fromtimestamp(at, UTC)
 
 
 def swap(location: str, content: bytes, *, before: str | None) -> bool:
