@@ -18,7 +18,7 @@ __all__ = ["retain"]
 @flow(name="prune", flow_run_name="prune-{to}-keep-{keep}")
 @takes(Retention)
 def retain(**values: Any) -> Pruned:  # noqa: ANN401 - the signature is that of Retention
-    """Remove all releases but the newest of each contract, what `latest.json` names, or pins; and old runs."""
+    """Remove all releases but the newest of each contract, the latest and the pinned; and old runs."""
     asked = Retention(**values)
     pruned = prune(asked.to, keep=asked.keep, pins=asked.pin, meant=asked.remove)
     clear(asked.runs, days=asked.days, meant=asked.remove)
