@@ -4,13 +4,12 @@ import json
 import subprocess
 import sys
 import threading
-from collections import Counter
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from deployed import Place, ended, kill, run_of
-from services import ROOT, Prefect, until
+from deployed import Place, ended, hasten, kill, run_of
+from services import Prefect, until
 
 from data_contracts import Threshold
 from tasks.releases.layout import releases
@@ -87,19 +86,6 @@ def prefect(tmp_path_factory, receiver):
     finally:
         started.end()
     assert started.processes() == []
-
-
-def hasten(prefect: Prefect) -> None:
-    """Put the automations on the server again, with shorter waits."""
-    text = (ROOT / "automations.toml").read_text()
-    for earnest, quick in (("within = 180", "within = 40"), ("within = 30", "within = 12")):
-        assert text.count(earnest) == 1
-        text = text.replace(earnest, quick)
-    file = prefect.home / "automations.toml"
-    file.write_text(text)
-    command = [sys.executable, "-m", "flows.server", file]
-    said = subprocess.check_output(command, env=prefect.environment, text=True)  # noqa: S603 - this very interpreter
-    assert Counter(line.rpartition(": ")[2] for line in said.splitlines()) == {"changed": 2, "stands": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
