@@ -27,6 +27,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Column, Contract, DataError, Failure
 from data_contracts.checks import Check, Expectation, checks, expectations, image_expectations
 from tasks.parquet import read_batches, read_schema
+from tasks.places import there
 from tasks.progress import Advance, progress
 from tasks.references import Reference
 from tasks.reports import pages
@@ -97,7 +98,7 @@ def validate(contract: Contract, data: Reference, *, run: str, name: str) -> Val
         raise DataError(
             f"the {name} data keeps every rule of the contract {contract.id} {contract.version}",
             f"{len(failures)} of {len(checks)} rules are broken",
-            f"Read {path.with_suffix('.html')}, then mend the data or the contract",
+            f"Read {there(path.with_suffix('.html'))}, then mend the data or the contract",
             failures,
         )
     return validation
