@@ -15,10 +15,11 @@ from prefect import flow, unmapped
 from data_contracts import LikenessError, ModelError
 from flows.runners import RUNNER, runner
 from tasks import shards
+from tasks.gather import gather
 from tasks.generate import generate
 from tasks.ingest import ingest
 from tasks.references import Reference
-from tasks.shards import cut, joined
+from tasks.shards import cut
 from tasks.train import train
 
 ROWS, SIZE = 1_000, 300
@@ -59,7 +60,7 @@ def _small(monkeypatch):
 def drawing(contract, trained, run, rows=ROWS) -> Reference:
     """Draw all shards."""
     parts = generate.map(unmapped(contract), trained, run=run, shard=cut(contract, rows=rows), seed=3)
-    return joined(parts.result())
+    return gather(tuple(parts.result()), run=run)
 
 
 def drawn(word, contract, trained, folder, **options):
