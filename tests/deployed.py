@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from services import ROOT, Prefect, until
 from data_contracts import Contract, odcs
 from tasks.verify import locate, verify
 
-__all__ = ["Place", "ended", "hasten", "kill", "run_of"]
+__all__ = ["Place", "deployed", "ended", "kill", "run_of"]
 
 
 class Place:
@@ -67,7 +69,21 @@ def ended(prefect: Prefect, run: str) -> dict[str, Any]:
     )
 
 
-def hasten(prefect: Prefect) -> None:
+@contextmanager
+def deployed(started: Prefect, **variables: str) -> Iterator[Prefect]:
+    """Yield a server with all that `make deploy` puts on it, quicker to give a run up than in earnest, and a worker."""
+    try:
+        started.serve()
+        started.make("deploy", **variables)
+        _hasten(started)
+        started.work()
+        yield started
+    finally:
+        started.end()
+    assert started.processes() == []
+
+
+def _hasten(prefect: Prefect) -> None:
     """Put the automations on the server again, with shorter waits."""
     text = (ROOT / "automations.toml").read_text()
     for earnest, quick in (("within = 180", "within = 40"), ("within = 30", "within = 12")):

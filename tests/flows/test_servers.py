@@ -8,7 +8,7 @@ from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from deployed import Place, ended, hasten, kill, run_of
+from deployed import Place, deployed, ended, kill, run_of
 from services import Prefect, until
 
 from data_contracts import Threshold
@@ -66,10 +66,10 @@ def receiver():
 
 @pytest.fixture(scope="module")
 def prefect(tmp_path_factory, receiver):
-    """A fresh server with all that `make deploy` puts on it, quicker to give a run up than it is in earnest."""
+    """A fresh server with all that `make deploy` puts on it, and a spy in every process."""
     folder = tmp_path_factory.mktemp("prefect")
     (folder / "sitecustomize.py").write_text(SPY)
-    started = Prefect(
+    fresh = Prefect(
         folder,
         {
             "PYTHONPATH": str(folder),
@@ -77,15 +77,8 @@ def prefect(tmp_path_factory, receiver):
             "PREFECT_SERVER_DEPLOYMENT_CONCURRENCY_SLOT_WAIT_SECONDS": "2",  # of 30
         },
     )
-    try:
-        started.serve()
-        started.make("deploy", LIKENESS_WEBHOOK=receiver.url)
-        hasten(started)
-        started.work()
+    with deployed(fresh, LIKENESS_WEBHOOK=receiver.url) as started:
         yield started
-    finally:
-        started.end()
-    assert started.processes() == []
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from deployed import Place, ended, hasten, kill
+from deployed import Place, deployed, ended, kill
 from services import Prefect, until
 
 from tasks.releases.layout import releases
@@ -15,16 +15,8 @@ STEPS = ("ingest", "validate", "split", "select", "train", "generate", "gather",
 
 @pytest.fixture(scope="module")
 def prefect(tmp_path_factory):
-    started = Prefect(tmp_path_factory.mktemp("prefect"))
-    try:
-        started.serve()
-        started.make("deploy")
-        hasten(started)
-        started.work()
+    with deployed(Prefect(tmp_path_factory.mktemp("prefect"))) as started:
         yield started
-    finally:
-        started.end()
-    assert started.processes() == []
 
 
 @pytest.fixture(scope="module")
