@@ -24,9 +24,9 @@ def commands():
 
 @pytest.mark.parametrize("line", commands())
 def test_every_command_in_the_documents_parses(line):
-    from flows.cli import _parser
+    from flows.arguments import parser
 
-    _parser().parse_args(shlex.split(line)[1:])
+    parser().parse_args(shlex.split(line)[1:])
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
