@@ -24,6 +24,7 @@ __all__ = ["Keep", "key", "lay", "moved"]
 logger = logging.getLogger(__name__)
 
 _RECORD = "step.json"
+_USED = "used"
 _HERE = "{run}"  # stands for the folder that holds what was left, in what is kept
 _CODE = ("data_contracts", "models", "tasks")
 _KEY_LETTERS = 16  # of 64: names stay short, and two of a million keys are the same once in 30 million times
@@ -78,7 +79,7 @@ class Keep:
         """Return where the files are, laid into the run's folder where that is on a disk."""
         if is_remote(self.home):
             return self.home
-        os.utime(here(self.home) / _RECORD)  # it was asked for: retention counts from now
+        (here(self.home) / _USED).touch()  # retention counts from now
         for name in names:
             lay(here(self.home) / name, here(self.run) / name)
         return self.run

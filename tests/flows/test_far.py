@@ -82,7 +82,8 @@ def test_the_command_line_verifies_shows_and_prunes_far_away(contract, far, at, 
     assert not [path for path in at.iterdir() if path.name in ("runs", "releases")]
 
 
-@pytest.mark.timeout(900)  # five runs, each a process
+@pytest.mark.slow  # five runs, each a process
+@pytest.mark.timeout(900)
 def test_a_run_killed_on_one_machine_goes_on_on_another(contract, far, tmp_path):
     """What a killed process had on its disk is gone with it: all that the next one finds is what lies far away."""
     at = root(tmp_path / "at", contract)

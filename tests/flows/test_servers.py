@@ -177,6 +177,7 @@ def test_a_run_goes_on_after_its_process_and_then_its_machine_are_lost(prefect, 
     assert place.content() == calm.content()
 
 
+@pytest.mark.slow  # in front of it stands tests/tasks/test_champion.py, with threads
 def test_three_runs_at_once_end_well_and_the_pointer_names_the_newest(prefect, contract, tmp_path):
     place = Place(tmp_path, contract)
     # these one after the other, since that is the deployment's limit ...

@@ -1,6 +1,7 @@
 """Batches of images are bound by bytes, and steps that move rows move images as they are."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -37,12 +38,12 @@ def written(tmp_path):
 def test_files_are_read_by_bytes_whatever_rows_are_asked_for(written, monkeypatch):
     monkeypatch.setattr(parquet, "_FILE_BYTES", 20_000)
 
-    batches = list(read_batches(written.uri))
+    batches = list(read_batches(Path(written.uri)))
 
     assert len(batches) > 5
     assert max(sum(len(row["bytes"]) for row in batch.column("image").to_pylist()) for batch in batches) < 30_000
     assert pa.Table.from_batches(batches).equals(pq.read_table(written.uri))
-    assert len(list(read_batches(written.uri, ["label"]))) == 1
+    assert len(list(read_batches(Path(written.uri), ["label"]))) == 1
 
 
 def test_images_are_split_and_selected_as_they_are(written, tmp_path):

@@ -97,8 +97,11 @@ def test_a_server_that_does_not_answer_is_named(monkeypatch):
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     fsspec.filesystem("s3").clear_instance_cache()
 
-    with pytest.raises(ReleaseError, match="storage of runs and releases can be reached"):
-        places.find("s3://bucket/releases")
+    try:
+        with pytest.raises(ReleaseError, match="storage of runs and releases can be reached"):
+            places.find("s3://bucket/releases")
+    finally:
+        fsspec.filesystem("s3").clear_instance_cache()
 
 
 def test_a_scheme_that_nothing_opens_is_named():

@@ -329,7 +329,8 @@ def written(folder: Path, name: str, rows: int) -> Reference:
 @pytest.mark.parametrize("epsilon", [None, 3.0])
 def test_a_run_leaves_its_page_and_under_epsilon_shows_no_real_column(tmp_path: Path, epsilon: float | None) -> None:
     train, holdout, synthetic = (written(tmp_path, name, rows) for name, rows in (("a", 400), ("b", 300), ("c", 350)))
-    (tmp_path / "training.json").write_text(json.dumps(TRAINING))
+    curve = tmp_path / "training.json"
+    curve.write_text(json.dumps(TRAINING))
     delta = None if epsilon is None else 1e-5
     split = Split(train, holdout)
     challenger = Challenger(train, synthetic, {}, tuple(SCORES), verdict=verdict(passed=True), margin=0.02)
@@ -339,7 +340,9 @@ def test_a_run_leaves_its_page_and_under_epsilon_shows_no_real_column(tmp_path: 
         run=str(tmp_path),
         source=train,
         selected=Selected(split, split, {"where": [], "share": []}),
-        trained=Trained("model", "ab", 400, "gmm", 0, 4, 1.0, cut=False, epsilon=epsilon, delta=delta),
+        trained=Trained(
+            "model", "ab", 400, "gmm", 0, 4, 1.0, cut=False, epsilon=epsilon, delta=delta, curve=str(curve)
+        ),
         synthetic=synthetic,
         scores=Scores("scores.json", "ab", tuple(SCORES)),
         standing=Standing(challenger, {}, None),
