@@ -30,6 +30,7 @@ def parser() -> argparse.ArgumentParser:
         )
         if name == "verify":
             sub.add_argument("--key", type=Path, metavar="PUB", help="the public key that must have signed it")
+    _add_detect(commands)
     _add_key(commands.add_parser("key", help="make a signing key").add_subparsers(required=True, metavar="COMMAND"))
     _add_prune(commands)
     _add_doctor(commands)
@@ -103,6 +104,21 @@ def _add_check(commands: Any) -> None:  # noqa: ANN401
     sub = _add(commands, "check", words="check a contract, and data against it")
     sub.add_argument("contract", metavar="CONTRACT", help="a name under data_contracts/, or a path")
     sub.add_argument("data", metavar="DATA", nargs="?", help="a file, folder, glob, URI or database URL")
+
+
+def _add_detect(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "detect", words="find anomalies among new rows by a release's model")
+    sub.add_argument(
+        "release", metavar="RELEASE", help="a release, or its contract's folder: the latest; a path or URI"
+    )
+    sub.add_argument("data", metavar="DATA", help="the new rows: a file, folder, glob, URI or database URL")
+    sub.add_argument("--to", metavar="URI", help="the Parquet file to write; default: anomalies.parquet")
+    level = sub.add_mutually_exclusive_group()
+    level.add_argument(
+        "--contamination", type=float, metavar="A", help="so many of the usual rows are called anomalies; default: 0.01"
+    )
+    level.add_argument("--fdr", type=float, metavar="Q", help="so many of the anomalies are false alarms, instead")
+    sub.add_argument("--contract", metavar="CONTRACT", help="says how the data is written; default: as is usual")
 
 
 def _add_key(commands: Any) -> None:  # noqa: ANN401

@@ -6,6 +6,7 @@
     likeness contract check CONTRACT [DATA]
     likeness verify RELEASE          every file against the manifest, the manifest against its signature
     likeness show RELEASE            what it is and what it scored; opens its report where there is a screen
+    likeness detect RELEASE DATA     which of new rows are anomalies, and why
     likeness key new                 a key to sign releases with
     likeness prune                   old releases go
     likeness doctor                  versions, storage, key, server, work pool: what is amiss, and what to do
@@ -72,6 +73,19 @@ def _sweep(asked: argparse.Namespace) -> None:
     load_models()
     ready()
     console.show_sweep(sweep(**values), as_json=asked.json)
+
+
+def _detect(asked: argparse.Namespace) -> None:
+    from flows.parameters import Detection
+
+    values = _checked(Detection, asked, command="detect")
+    ready = embedded.start()
+    from flows.detect import detection
+    from tasks.learning.loading import load_models
+
+    load_models()
+    ready()
+    console.show_detected(detection(**values), as_json=asked.json)
 
 
 def _parameters(asked: argparse.Namespace) -> dict[str, Any]:
@@ -193,6 +207,7 @@ def _interrupted() -> LikenessError:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "run": _run,
     "sweep": _sweep,
+    "detect": _detect,
     "infer": _infer,
     "check": _check,
     "verify": _verify,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from flows.doctor import Finding
     from flows.sweep import Swept
+    from tasks.detect import Detected
     from tasks.prune import Pruned
     from tasks.releases.signing import PublicKey
     from tasks.verify import Verified
@@ -29,6 +30,7 @@ __all__ = [
     "log_plainly",
     "open_page",
     "show_check",
+    "show_detected",
     "show_draft",
     "show_findings",
     "show_key",
@@ -221,6 +223,27 @@ def show_verified(release: Path, verified: "Verified", *, as_json: bool) -> None
         print(f"signed by {verified.signed}, the key that you asked for")
     else:
         print(f"signed by {verified.signed}: hold it against the key that you know, with --key")
+
+
+def show_detected(found: "Detected", *, as_json: bool) -> None:
+    """Say how many anomalies there are among new rows, which columns they are of, and where they are listed."""
+    if as_json:
+        _print_json(asdict(found))
+        return
+    share = found.anomalies / max(found.rows, 1)
+    print(f"{found.anomalies:,} of {found.rows:,} rows are anomalies ({share:.2%}) to {found.contract} {found.release}")
+    at = "no score is high enough" if found.threshold is None else f"scores above {found.threshold:.2f}"
+    print(f"at p-values up to {found.level:.3g} ({at}), held against {found.calibration:,} usual rows")
+    if found.broken:
+        print(f"{found.broken:,} of them break the contract")
+    for name, rows in list(found.columns.items())[:_MOST_COLUMNS]:
+        print(f"  {rows:>9,} by {name} first")
+    if found.drifted:
+        print("more rows are odd than chance allows: the world has moved on, train again")
+    print(f"table   {found.uri}")
+
+
+_MOST_COLUMNS = 5  # of those that anomalies are told by
 
 
 def show_key(path: Path, key: "PublicKey", *, as_json: bool) -> None:

@@ -19,12 +19,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import MaterializingTask
 
 from data_contracts import Contract, LikenessError, odcs
+from tasks.detect import Detected
 from tasks.places import child, link
 from tasks.publish import Release, publish
 from tasks.references import Judgement, Score, Verdict
 from tasks.reports.standing import standing
 
-__all__ = ["publishing", "run_name", "show_release", "show_sweep", "show_verdict"]
+__all__ = ["publishing", "run_name", "show_detected", "show_release", "show_sweep", "show_verdict"]
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +71,24 @@ def show_sweep(rows: Sequence[Mapping[str, Any]], table: str) -> None:
     """Put a sweep's table on its page, and say where its files are."""
     shown = [{name: _brief(value) for name, value in row.items()} for row in rows]
     _told(create_table_artifact, key="sweep", table=shown, description=f"{len(rows)} runs; as files: {table}")
+
+
+def show_detected(found: Detected) -> None:
+    """Put on the run's page how many rows are odd, beside how many would be by chance, and by which columns."""
+    word = f"{found.anomalies:,} of {found.rows:,} rows are anomalies"
+    lines = [
+        f"## {found.contract} {found.release}: {word}",
+        f"- share of anomalies: {found.anomalies / max(found.rows, 1):.2%}; p-values up to {found.level:.3g} are",
+        f"- rows that break the contract: {found.broken:,}",
+        f"- held against {found.calibration:,} usual rows",
+        *(["- **more rows are odd than chance allows: the world has moved on, train again**"] if found.drifted else []),
+        "",
+        f"All rows: {link(found.uri)}",
+    ]
+    table = [{"column": name, "anomalies that it is the first reason of": rows} for name, rows in found.columns.items()]
+    key = found.contract.lower().replace("_", "-").replace(".", "-")
+    _told(create_markdown_artifact, key=f"{key}-anomalies", markdown="\n".join(lines), description=word)
+    _told(create_table_artifact, key=f"{key}-odd-columns", table=table, description=word)
 
 
 def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
-__all__ = ["Retention", "Sweep", "Synthesis", "takes"]
+__all__ = ["Detection", "Retention", "Sweep", "Synthesis", "takes"]
 
 
 BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
@@ -96,6 +96,32 @@ class Retention(BaseModel):
         None, ge=1, description="What runs and their steps left goes after so many days, too. Empty: never."
     )
     remove: bool = Field(default=False, description="Remove the others; without it, it only says which.")
+
+
+class Detection(BaseModel):
+    """What one run of `detect` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    release: _Location = Field(
+        "releases/adult", description="A release, or its contract's folder, for the latest: a path or an fsspec URI."
+    )
+    data: _Location = Field(
+        "datasets/adult.parquet",
+        description="Path or URI of the new rows. A password is named, not written: ${secret:NAME} or ${NAME}.",
+    )
+    to: _Location = Field(
+        "anomalies.parquet", description="The Parquet file that is written: a path or an fsspec URI (s3://...)."
+    )
+    contamination: float = Field(
+        0.01, gt=0, lt=1, description="The p-value up to which a row is an anomaly: so many usual rows are called one."
+    )
+    fdr: float | None = Field(
+        None, gt=0, lt=1, description="Instead, the share of the anomalies that may be false alarms. Empty: not asked."
+    )
+    contract: str | None = Field(
+        None, description="Name or path of a contract that says how the data is written; empty: as is usual."
+    )
 
 
 class Sweep(BaseModel):

@@ -10,6 +10,7 @@
        report           release
        .html
 
+After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows.
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
 Each step leaves its artefact in the run's folder; what passes between steps are references to them.
 """
@@ -24,6 +25,7 @@ from flows.gate import judge, require, require_champion
 from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
 from flows.runners import runner
+from tasks.calibrate import calibrate
 from tasks.compare import compare
 from tasks.gather import gather
 from tasks.generate import generate
@@ -64,6 +66,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         steps=asked.steps,
         epsilon=asked.epsilon,
     )
+    calibration = calibrate(contract, trained, parts.holdout, run=run, seed=asked.seed)
     shards = cut(contract, rows=asked.rows or source.rows, selection=selection)
     drawing = generate.map(
         unmapped(contract), trained, run=run, shard=shards, seed=asked.seed, selection=unmapped(selection)
@@ -106,6 +109,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         standing=standing,
         parameters=asked.published,
         root=asked.to,
+        beside=calibration,
     )
     show_release(release)
     require_champion(release)

@@ -9,7 +9,7 @@ Safe to repeat because: the file appears when it is complete and right, and the 
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts import Column, Contract, ContractError, DataError, Failure, LikenessError, Source
+from data_contracts import Column, Contract, DataError, Failure, LikenessError, Source
 from data_contracts.arrow import arrow_schema
 from tasks.parquet import write_parquet
 from tasks.progress import progress
@@ -26,9 +26,9 @@ from tasks.readers.cells import cast
 from tasks.readers.fingerprint import fingerprint, stamp
 from tasks.readers.images import Images
 from tasks.readers.locate import format_of
+from tasks.readers.origin import origin_of
 from tasks.readers.problems import UnreachableError, refused
 from tasks.references import Reference
-from tasks.secrets import reveal
 from tasks.steps import once
 from tasks.storage import write_json
 
@@ -53,7 +53,7 @@ def _went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN4
 
 def _of_source(contract: Contract, *, run: str, source: str | None = None) -> str | None:  # noqa: ARG001 - as ingest
     """Return what the source's bytes are known by; None: it is a database."""
-    return fingerprint(_origin(contract, source))
+    return fingerprint(origin_of(contract, source))
 
 
 @task(
@@ -76,7 +76,7 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
         DataError: what was read breaks the contract; `failures` has every rule and its count.
         ReleaseError: the run's folder cannot be written.
     """
-    origin = _origin(contract, source)
+    origin = origin_of(contract, source)
     path = Path(run) / "source.parquet"
     try:
         with progress("reading source") as advance:
@@ -87,28 +87,6 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
         raise
     logger.info("read %s rows of %s columns", f"{reference.rows:,}", len(contract.columns))
     return reference
-
-
-def _origin(contract: Contract, location: str | None) -> Source:
-    """Return the source that is read, with the secrets that it names; a CSV is a list, where there are images."""
-    stated = _stated(contract, location)
-    origin = replace(stated, location=reveal(stated.location))
-    listed = contract.image is not None and format_of(origin) in ("csv", "tsv")
-    return replace(origin, format="images") if listed else origin
-
-
-def _stated(contract: Contract, location: str | None) -> Source:
-    if contract.source is None and location is None:
-        raise ContractError(
-            "the source is known", "neither the contract nor the caller states one", "Give --source, or a contract's"
-        )
-    if contract.source is None:
-        return Source(location=location or "")
-    if location is None:
-        return contract.source
-    stated = contract.source.format
-    other = Source(location=location)
-    return replace(contract.source, location=location, format=stated if format_of(other) == "csv" else None)
 
 
 def _nullable(contract: Contract) -> pa.Schema:

@@ -22,7 +22,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Contract, ReleaseError, odcs
 from tasks.parquet import parts_of
 from tasks.places import child, there
-from tasks.references import Comparison, Standing, Trained
+from tasks.references import Comparison, Reference, Standing, Trained
 from tasks.releases.champion import Champion, champion, compared, require_next_version
 from tasks.releases.layout import CONTRACT, MANIFEST, Pointer, pointed, releases
 from tasks.releases.manifest import FORMAT, digests, read_manifest, write_manifest
@@ -72,8 +72,19 @@ def publish(
     standing: Standing,
     parameters: dict[str, Any],
     root: str,
+    beside: tuple[Reference, ...] = (),
 ) -> Release:
     """Lay out the release beside its final name, rename it, and move the pointer to it if it is not worse.
+
+    Args:
+        contract: of the release.
+        evidence: of the run.
+        run: its folder.
+        trained: the model.
+        standing: the rows, and how they stand.
+        parameters: of the run, as far as they are told.
+        root: folder of all releases.
+        beside: files that go beside the model's own.
 
     Raises:
         ReleaseError: the root cannot be written or reached, the disk is full, or there is no signing key where one is
@@ -81,7 +92,7 @@ def publish(
         ContractError: a release was published meanwhile, from which the contract's version does not follow.
     """
     key, synthetic = signer(), standing.challenger.synthetic
-    edition = _Edition(contract, evidence, trained, standing, parameters, key)
+    edition = _Edition(contract, evidence, trained, standing, parameters, key, beside)
     logger.info("publishing %s rows under %s", f"{synthetic.rows:,}", child(root, contract.id))
     for _ in range(_TRIES):
         try:
@@ -106,6 +117,7 @@ class _Edition:
     standing: Standing
     parameters: dict[str, Any]
     key: Signer | None
+    beside: tuple[Reference, ...]
 
     @property
     def said(self) -> dict[str, Any]:
@@ -119,10 +131,11 @@ class _Edition:
 
     @property
     def content(self) -> dict[str, Path]:
-        """Return its rows and its model, by their names there."""
+        """Return its rows, its model and what goes beside that, by their names there."""
         parts = parts_of(Path(self.standing.challenger.synthetic.uri))
         data = {f"data/part-{number:05}.parquet": part for number, part in enumerate(parts)}
-        return data | {f"model/{path.name}": path for path in sorted(Path(self.trained.uri).iterdir())}
+        model = [*sorted(Path(self.trained.uri).iterdir()), *(Path(each.uri) for each in self.beside)]
+        return data | {f"model/{path.name}": path for path in model}
 
     def released(self, folder: Path, *, champion: bool, comparison: Comparison | None) -> Release:
         """Return it as the release in a folder."""

@@ -100,6 +100,14 @@ class Encoder:
         empty = torch.zeros(batch.num_rows, 0)
         return Encoded(torch.stack(codes, 1), torch.stack(values, 1) if values else empty, pixels)
 
+    def beyond(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
+        """Return by how many nats each of a batch's (N, C) cells is the odder for lying outside what was learned."""
+        found = np.zeros((batch.num_rows, len(self.columns)))
+        for place, (column, statistics) in enumerate(zip(self.columns, self.statistics, strict=True)):
+            if isinstance(statistics, number.NumberStatistics):
+                found[:, place] = number.beyond(batch.column(column.name), statistics, column)
+        return found
+
     def encode_column(self, place: int, array: pa.Array) -> NDArray[np.int64]:
         """Return the (N,) codes of an array of the column at a place."""
         column = self.columns[place]

@@ -25,7 +25,7 @@ from models.encoding.quantiles import Quantiles, quantiles
 from models.encoding.spans import UNKNOWN
 from models.encoding.tally import Numbers, Tally, common_step
 
-__all__ = ["NumberStatistics", "allowed", "decode", "encode", "merge", "settle", "summarise"]
+__all__ = ["NumberStatistics", "allowed", "beyond", "decode", "encode", "merge", "settle", "summarise"]
 
 _SPIKES = 128
 """Up to so many shared numbers, all are spikes: a table of them is cheaper and truer than a curve."""
@@ -198,6 +198,26 @@ def decode(
         units[rows] = regular.numbers(values[rows])
     absent = codes == statistics.size - 1 if statistics.nulls else np.zeros(len(codes), bool)
     return from_axis(column, _numbers(units, statistics.decimals), absent=absent)
+
+
+def beyond(array: pa.Array, statistics: NumberStatistics, column: Column) -> NDArray[np.float64]:
+    """Return by how many nats each of (N,) numbers is the odder for lying outside all that was learned; 0 within.
+
+    The encoding holds such a number at the column's end. The density is let fall beyond it as the square of the
+    distance from the middle, in half ranges: a heavy tail, so that no number is infinitely odd.
+    """
+    numbers, present = to_axis(column, array)
+    ends = [statistics.spikes] if statistics.regular is None else [statistics.spikes, statistics.regular.knots]
+    known = _numbers(np.concatenate(ends), statistics.decimals).astype(np.float64)
+    if not len(known):
+        return np.zeros(len(numbers))
+    least, greatest = known.min(), known.max()
+    half = max((greatest - least) / 2, _LEAST_HALF)
+    distance = np.abs(numbers.astype(np.float64) - (least + greatest) / 2) / half
+    return np.where(present & (distance > 1), 2 * np.log(np.maximum(distance, 1.0)), 0.0)
+
+
+_LEAST_HALF = 1e-9  # of a column with one number: any other is far away
 
 
 def _is_spike(tally: Tally) -> NDArray[np.bool_]:

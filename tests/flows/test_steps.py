@@ -172,7 +172,8 @@ def test_more_rows_train_nothing_again(contract, tmp_path):
     kept = sorted(path.name.split("-")[0] for path in (tmp_path / "runs" / "adult" / "kept").iterdir())
     assert (
         kept
-        == ["gather"] * 2
+        == ["calibrate"]
+        + ["gather"] * 2
         + ["generate"] * 2
         + ["ingest"]
         + ["score"] * 2
