@@ -14,7 +14,7 @@ from tasks.detect import Detected, detect
 __all__ = ["detection"]
 
 
-@flow(name="detect", flow_run_name="detect in {data} by {release}")
+@flow(name="detect", flow_run_name="anomalies by {release}")
 @takes(Detection)
 def detection(**values: Any) -> Detected:  # noqa: ANN401 - the signature is that of Detection
     """Find anomalies among new rows by a release's model."""

@@ -60,6 +60,7 @@ class Made:
     real: Reference
     trained: Trained
     synthetic: Reference
+    beside: tuple[Reference, ...] = ()
 
     def published(
         self,
@@ -104,6 +105,7 @@ class Made:
             standing=standing,
             parameters=parameters,
             root=str(root),
+            beside=self.beside,
         )
 
 
