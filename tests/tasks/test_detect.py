@@ -119,6 +119,19 @@ def test_what_is_written_has_a_row_for_each_with_its_key(planted):
     assert not any(row["is_anomaly"] for row in usual)
 
 
+@pytest.mark.parametrize(("model", "steps"), [("trees", 8), ("vae", 3), ("auto", 10)])
+def test_every_model_with_a_density_finds_an_extreme(tmp_path, model, steps):
+    _, release = released(tmp_path, model, steps)
+    data = columns(300, seed=2)
+    data["price"][7] = 5e6
+
+    rows = found(release, data, tmp_path)[1]
+
+    assert rows[7]["is_anomaly"]
+    assert rows[7]["why"][0]["column"] == "price"
+    assert sum(row["is_anomaly"] for row in rows) < 15
+
+
 @pytest.mark.parametrize("level", [0.02, 0.1])
 def test_false_alarms_are_as_many_as_asked(quick, tmp_path, level):
     """Over seeds: of 8,000 fresh rows, beside 1,000 that they are held against."""
