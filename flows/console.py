@@ -239,7 +239,7 @@ def show_detected(found: "Detected", *, as_json: bool) -> None:
     for name, rows in list(found.columns.items())[:_MOST_COLUMNS]:
         print(f"  {rows:>9,} by {name} first")
     if found.drifted:
-        print("more rows are odd than chance allows: the world has moved on, train again")
+        print("more rows are odd than chance allows: the world has moved on, release again")
     print(f"table   {found.uri}")
 
 

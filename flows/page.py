@@ -81,7 +81,11 @@ def show_detected(found: Detected) -> None:
         f"- share of anomalies: {found.anomalies / max(found.rows, 1):.2%}; p-values up to {found.level:.3g} are",
         f"- rows that break the contract: {found.broken:,}",
         f"- held against {found.calibration:,} usual rows",
-        *(["- **more rows are odd than chance allows: the world has moved on, train again**"] if found.drifted else []),
+        *(
+            ["- **more rows are odd than chance allows: the world has moved on, release again**"]
+            if found.drifted
+            else []
+        ),
         "",
         f"All rows: {link(found.uri)}",
     ]

@@ -28,6 +28,7 @@ from tasks.parquet import read_batches, write_parquet
 from tasks.places import here, send, there
 from tasks.progress import progress
 from tasks.readers.origin import origin_of
+from tasks.releases.layout import CONTRACT
 from tasks.storage import partial_of
 from tasks.verify import locate, verify
 
@@ -97,38 +98,51 @@ def detect(
         DataError: the data cannot be read as rows of the contract's columns.
     """
     folder = locate(release)
-    manifest = verify(folder).manifest
-    released = odcs.load(folder / "contract.yaml")
-    surprise = _surprise(released, folder / "model")
-    calibration = Calibration.read(folder / "model" / FILE)
-    source = origin_of(_fitting(released, contract), data)
-    level = contamination if fdr is None else fdr
-    judging, tally = Judgements(released, surprise, calibration, level), Tally(level)
-    _warn_if_blunt(calibration, level)
-    path = here(to)
+    version = verify(folder).manifest["release"]
+    judging = _judging(folder, contamination if fdr is None else fdr)
+    batches = read_rows(judging.contract, origin_of(_fitting(judging.contract, contract), data))
+    path, tally = here(to), Tally(judging.level)
     try:
-        cut = _write(path, judging, read_rows(released, source), tally, rate=fdr)
+        cut = _write(path, judging, batches, tally, rate=fdr)
     except LikenessError as error:
         error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
         raise
     send(path)
-    drifted = tally.drifted(calibration)
-    if drifted:
-        logger.warning("far more rows are odd than of the release's own source: the world has moved on, train again")
     logger.info("judged %s rows: %s are anomalies", f"{tally.rows:,}", f"{tally.anomalies:,}")
+    if drifted := tally.drifted(judging.calibration):
+        logger.warning("more rows are odd than chance allows: the world has moved on, release again")
     return Detected(
         there(path),
-        released.id,
-        manifest["release"],
+        judging.contract.id,
+        version,
         tally.rows,
         tally.anomalies,
         tally.broken,
         cut,
-        calibration.threshold(cut),
-        calibration.rows,
+        judging.calibration.threshold(cut),
+        judging.calibration.rows,
         dict(tally.columns.most_common()),
         drifted,
     )
+
+
+def _judging(folder: Path, level: float) -> Judgements:
+    """Return what judges rows by a release.
+
+    Raises:
+        ModelError: it is of images, or its model has no density.
+        ReleaseError: it has no calibration.
+    """
+    contract = odcs.load(folder / CONTRACT)
+    surprise, calibration = _surprise(contract, folder / "model"), Calibration.read(folder / "model" / FILE)
+    if calibration.least > level:
+        logger.warning(
+            "beside %s rows no p-value is below %.2g: at %.2g, only rows that break the contract are anomalies",
+            f"{calibration.rows:,}",
+            calibration.least,
+            level,
+        )
+    return Judgements(contract, surprise, calibration, level)
 
 
 def _surprise(contract: Contract, folder: Path) -> "Surprise":
@@ -169,17 +183,6 @@ def _fitting(released: Contract, named: str | None) -> Contract:
     )
 
 
-def _warn_if_blunt(calibration: Calibration, level: float) -> None:
-    if calibration.least > level:
-        logger.warning(
-            "with %s rows to compare with no p-value is below %.2g: at %.2g only rows that break the contract are "
-            "anomalies",
-            f"{calibration.rows:,}",
-            calibration.least,
-            level,
-        )
-
-
 def _write(path: Path, judging: Judgements, batches: Iterator[Rows], tally: Tally, *, rate: float | None) -> float:
     """Write the rows judged, and return the p-value up to which they are anomalies.
 
@@ -212,4 +215,6 @@ def _judged(judging: Judgements, batches: Iterator[Rows]) -> Iterator[pa.RecordB
 def _cut(batch: pa.RecordBatch, cut: float) -> pa.RecordBatch:
     """Return a batch with its anomalies by another p-value; a row that breaks the contract stays one."""
     anomalous = pc.or_(pc.less_equal(batch.column("p_value"), cut), batch.column("breaks_contract"))
+    why = pc.if_else(anomalous, batch.column("why"), None)
+    batch = batch.set_column(batch.schema.get_field_index("why"), "why", why)
     return batch.set_column(batch.schema.get_field_index("is_anomaly"), "is_anomaly", anomalous)

@@ -42,7 +42,7 @@ def test_a_run_far_away_leaves_its_evidence_there_and_its_steps_are_done_once(co
         names = {name.removeprefix(f"{each}/") for name in left if name.startswith(f"{each}/")}
         assert names == {"contract.yaml", "comparison.json", "evidence.json", "report.html"}
     steps = {name.split("/")[1].rpartition("-")[0] for name in kept}
-    assert steps == {"ingest", "validate", "split", "select", "train", "generate", "gather", "score"}
+    assert steps == {"ingest", "validate", "split", "select", "train", "calibrate", "generate", "gather", "score"}
 
 
 def records(runs):
@@ -66,7 +66,7 @@ def test_what_was_kept_and_changed_since_is_not_used(contract, far, tmp_path):
         synthesize(rows=350, **asked)
 
 
-def test_the_command_line_verifies_shows_and_prunes_far_away(contract, far, at, capsys):
+def test_the_command_line_verifies_shows_detects_and_prunes_far_away(contract, far, at, capsys):
     (at / "small.yaml").write_text(odcs.dump(contract))
     options = ["--to", far["to"], "--runs", far["runs"], "--model", "trees", "--rows", "300"]
 
@@ -77,6 +77,10 @@ def test_the_command_line_verifies_shows_and_prunes_far_away(contract, far, at, 
     assert f"{release}: " in capsys.readouterr().out
     assert main(["show", f"{far['to']}/adult", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["path"] == release
+    found = f"{far['to']}/found.parquet"
+    assert main(["detect", release, contract.source.location, "--to", found]) == 0
+    assert f"table   {found}" in capsys.readouterr().out
+    assert places.find(found)[""] > 0
     assert main(["prune", "--to", far["to"], "--keep", "1"]) == 0
     assert "adult/1.0.0-1" in capsys.readouterr().out
     assert not [path for path in at.iterdir() if path.name in ("runs", "releases")]

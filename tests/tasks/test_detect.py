@@ -13,6 +13,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from flats import CONTRACT, columns, flats
+from PIL import Image
 from release_making import SHAPES, made
 
 from data_contracts import ContractError, DataError, ModelError, ReleaseError, Source, odcs
@@ -167,6 +168,7 @@ def test_a_false_discovery_rate_bounds_the_share_of_false_alarms(quick, tmp_path
     assert sum(row >= 100 for row in called) / len(called) < 0.3
     assert done.anomalies == len(called)
     assert 0 < done.level < 0.2
+    assert all((row["why"] is not None) == row["is_anomaly"] for row in rows)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["anomalies.parquet"]
 
 
@@ -277,6 +279,21 @@ def test_data_that_lacks_a_column_is_refused(quick, tmp_path):
 
     with pytest.raises(DataError, match=r"table\.columns|area"):
         found(quick[1], data, tmp_path)
+
+
+def test_a_table_without_a_row_has_no_anomaly(quick, tmp_path):
+    done, rows = found(quick[1], flats(0, seed=0).to_pydict(), tmp_path)
+
+    assert (done.rows, done.anomalies, done.drifted, rows) == (0, 0, False, [])
+
+
+def test_images_are_no_rows_of_a_table(quick, tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    Image.new("L", (4, 4)).save(folder / "one.png")
+
+    with pytest.raises(DataError, match="columns"):
+        found(quick[1], str(folder), tmp_path)
 
 
 def test_lines_that_are_no_rows_are_refused_without_a_cell(quick, tmp_path):
