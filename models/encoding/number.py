@@ -213,8 +213,9 @@ def beyond(array: pa.Array, statistics: NumberStatistics, column: Column) -> NDA
         return np.zeros(len(numbers))
     least, greatest = known.min(), known.max()
     half = max((greatest - least) / 2, _LEAST_HALF)
+    outside = present & ((numbers < least) | (numbers > greatest))
     distance = np.abs(numbers.astype(np.float64) - (least + greatest) / 2) / half
-    return np.where(present & (distance > 1), 2 * np.log(np.maximum(distance, 1.0)), 0.0)
+    return np.where(outside, 2 * np.log(np.maximum(distance, 1.0)), 0.0)
 
 
 _LEAST_HALF = 1e-9  # of a column with one number: any other is far away

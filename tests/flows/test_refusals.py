@@ -42,6 +42,7 @@ STEPS = (
     "split",
     "select",
     "train",
+    "calibrate",
     "generate",
     "score",
     "compare",
