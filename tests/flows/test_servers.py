@@ -155,6 +155,7 @@ def test_a_refused_run_fails_and_the_webhook_hears_of_it(prefect, receiver, cont
     assert not place.releases.exists()
 
 
+@pytest.mark.slow  # it waits for a heartbeat that is missed
 def test_a_run_goes_on_after_its_process_and_then_its_machine_are_lost(prefect, receiver, calm, contract, tmp_path):
     place = Place(tmp_path, contract)
     run = place.start(prefect)
