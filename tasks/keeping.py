@@ -55,7 +55,8 @@ class Keep:
         if not sound:
             logger.warning("what was kept in %s was changed since: it is done again", Path(self.home).name)
             return None
-        return moved(kept["record"], lambda text: _begun(text, _HERE, self._laid(kept["files"])))
+        place = self._laid(kept["files"])
+        return moved(kept["record"], lambda text: _begun(text, _HERE, place))
 
     def keep(self, files: list[Path], record: Any) -> Any:  # noqa: ANN401 - as JSON holds it
         """Keep the files that a step left, and its record last: only then is the step done; return as `taken` does."""
