@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from data_contracts.contract import Column, Contract
 
-__all__ = ["arrow_schema", "arrow_type", "empty_table"]
+__all__ = ["arrow_schema", "arrow_type", "empty_table", "nullable_schema"]
 
 
 def arrow_schema(contract: Contract) -> pa.Schema:
@@ -20,6 +20,11 @@ def arrow_schema(contract: Contract) -> pa.Schema:
             for column in contract.columns
         ]
     )
+
+
+def nullable_schema(contract: Contract) -> pa.Schema:
+    """Return the same with nulls allowed everywhere: of rows as they are read, whose nulls others judge."""
+    return pa.schema([each.with_nullable(True) for each in arrow_schema(contract)])  # noqa: FBT003 - Arrow's signature
 
 
 def arrow_type(column: Column) -> pa.DataType:

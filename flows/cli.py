@@ -19,7 +19,8 @@ Nothing heavy is imported before a command needs it: `--help` answers at once.
 
 import argparse
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
@@ -51,13 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(asked: argparse.Namespace) -> None:
     values = _parameters(asked)
-    ready = embedded.start()
-    from flows.synthesize import synthesize
-    from tasks.learning.loading import load_models
-    from tasks.verify import locate, read_manifest
-
-    load_models()
-    ready()
+    with _server():
+        from flows.synthesize import synthesize
+        from tasks.verify import locate, read_manifest
     release = locate(synthesize(**values).uri)
     console.show_release(release, read_manifest(release), as_json=asked.json)
 
@@ -66,12 +63,8 @@ def _sweep(asked: argparse.Namespace) -> None:
     from flows.parameters import Sweep
 
     values = _checked(Sweep, asked, command="sweep")
-    ready = embedded.start()
-    from flows.sweep import sweep
-    from tasks.learning.loading import load_models
-
-    load_models()
-    ready()
+    with _server():
+        from flows.sweep import sweep
     console.show_sweep(sweep(**values), as_json=asked.json)
 
 
@@ -79,13 +72,20 @@ def _detect(asked: argparse.Namespace) -> None:
     from flows.parameters import Detection
 
     values = _checked(Detection, asked, command="detect")
+    with _server():
+        from flows.detect import detection
+    console.show_detected(detection(**values), as_json=asked.json)
+
+
+@contextmanager
+def _server() -> Iterator[None]:
+    """Start a server, and load meanwhile what the block imports, and the models."""
     ready = embedded.start()
-    from flows.detect import detection
+    yield
     from tasks.learning.loading import load_models
 
     load_models()
     ready()
-    console.show_detected(detection(**values), as_json=asked.json)
 
 
 def _parameters(asked: argparse.Namespace) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def show_verdict(contract: Contract, scores: tuple[Score, ...], verdict: Verdict
         "",
         f"The whole report: {link(report)}",
     ]
-    key = contract.id.lower().replace("_", "-").replace(".", "-")
+    key = _key(contract.id)
     _told(create_table_artifact, key=f"{key}-scores", table=rows, description=f"Scores of {contract.id}: {word}")
     _told(create_markdown_artifact, key=f"{key}-verdict", markdown="\n".join(lines), description=word)
 
@@ -90,7 +90,7 @@ def show_detected(found: Detected) -> None:
         f"All rows: {link(found.uri)}",
     ]
     table = [{"column": name, "anomalies that it is the first reason of": rows} for name, rows in found.columns.items()]
-    key = found.contract.lower().replace("_", "-").replace(".", "-")
+    key = _key(found.contract)
     _told(create_markdown_artifact, key=f"{key}-anomalies", markdown="\n".join(lines), description=word)
     _told(create_table_artifact, key=f"{key}-odd-columns", table=table, description=word)
 
@@ -101,6 +101,11 @@ def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Relea
     made = Asset(key=f"likeness://{contract.id}", properties=properties)
     source = Asset(key=f"likeness://{contract.id}/source")  # by name alone: where the real data lies is not told
     return MaterializingTask(publish.fn, assets=[made], asset_deps=[source], name=publish.name, cache_policy=NO_CACHE)
+
+
+def _key(contract: str) -> str:
+    """Return a contract's id as the keys of artifacts may be: lower case, digits and dashes."""
+    return contract.lower().replace("_", "-").replace(".", "-")
 
 
 def _row(each: Judgement, floor: float | None) -> dict[str, Any]:

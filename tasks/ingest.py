@@ -18,9 +18,9 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Column, Contract, DataError, Failure, LikenessError, Source
-from data_contracts.arrow import arrow_schema
+from data_contracts.arrow import nullable_schema
 from tasks.parquet import write_parquet
-from tasks.progress import progress
+from tasks.progress import counted, progress
 from tasks.readers import read, spelling_of
 from tasks.readers.cells import cast
 from tasks.readers.fingerprint import fingerprint, stamp
@@ -81,7 +81,7 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
     try:
         with progress("reading source") as advance:
             batches = _batches(contract, origin, _Tally(contract), notes=path.with_name("left-out.json"))
-            reference = write_parquet(path, _shown(batches, advance), schema=_nullable(contract))
+            reference = write_parquet(path, counted(batches, advance), schema=nullable_schema(contract))
     except LikenessError as error:
         error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
         raise
@@ -89,23 +89,12 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
     return reference
 
 
-def _nullable(contract: Contract) -> pa.Schema:
-    """Return the contract's schema with nulls allowed everywhere: a null too many is for validation to count."""
-    return pa.schema([each.with_nullable(True) for each in arrow_schema(contract)])  # noqa: FBT003 - Arrow's signature
-
-
-def _shown(batches: Iterator[pa.RecordBatch], advance: Any) -> Iterator[pa.RecordBatch]:  # noqa: ANN401 - a callable
-    for batch in batches:
-        yield batch
-        advance(batch.num_rows, "")
-
-
 def _batches(contract: Contract, source: Source, tally: "_Tally", *, notes: Path) -> Iterator[pa.RecordBatch]:
     """Yield the source's rows as the contract's kinds; at the end, refuse the source if anything was counted.
 
     Rows whose image does not fit are left out; `notes` is where their files are listed.
     """
-    schema, spelling, image = _nullable(contract), spelling_of(source), contract.image
+    schema, spelling, image = nullable_schema(contract), spelling_of(source), contract.image
     before = stamp(source)
     form = format_of(source) if image is not None else None
     structural: list[Failure] = []

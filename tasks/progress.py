@@ -14,10 +14,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from models.life import Progress as Follow
     from models.life import Step
 
-__all__ = ["Advance", "progress", "steps_shown"]
+__all__ = ["Advance", "counted", "progress", "steps_shown"]
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,13 @@ def progress(what: str, *, total: float | None = None, unit: str = "rows") -> It
                 yield advance
         else:
             yield _lines(what, total, unit)
+
+
+def counted(batches: "Iterator[pa.RecordBatch]", advance: Advance) -> "Iterator[pa.RecordBatch]":
+    """Yield record batches, and advance by the rows of each when it is done with."""
+    for batch in batches:
+        yield batch
+        advance(batch.num_rows, "")
 
 
 @contextmanager

@@ -6,18 +6,16 @@ Safe to repeat because: a row's side follows from the seed and its number alone,
 """
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, DataError, Failure
 from tasks.parquet import read_masked, read_schema, write_parquet
-from tasks.progress import Advance, progress
+from tasks.progress import counted, progress
 from tasks.references import Reference, Split
 from tasks.steps import once
 
@@ -71,11 +69,5 @@ def _write(data: Reference, mask: NDArray[np.bool_], *, run: str, name: str) -> 
     """Write the rows of a (rows,) mask."""
     path = Path(data.uri)
     with progress(f"cutting {name}", total=int(mask.sum())) as advance:
-        batches = _shown(read_masked(path, mask), advance)
+        batches = counted(read_masked(path, mask), advance)
         return write_parquet(Path(run) / f"{name}.parquet", batches, schema=read_schema(path)[0])
-
-
-def _shown(batches: Iterator[pa.RecordBatch], advance: Advance) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield batch
-        advance(batch.num_rows, "")

@@ -16,7 +16,7 @@ from services import ROOT, Prefect, until
 from data_contracts import Contract, odcs
 from tasks.verify import locate, verify
 
-__all__ = ["Place", "deployed", "ended", "kill", "run_of"]
+__all__ = ["Place", "content", "deployed", "ended", "kill", "run_of"]
 
 
 class Place:
@@ -51,8 +51,13 @@ class Place:
         """Return the digests of what the latest release is made of: rows and model."""
         release = locate(self.releases)
         verify(release)
-        paths = sorted([*release.glob("data/*"), *release.glob("model/*")])
-        return {str(path.relative_to(release)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+        return content(release)
+
+
+def content(release: Path) -> dict[str, str]:
+    """Return the digests of what a release is made of: rows and model."""
+    paths = sorted([*release.glob("data/*"), *release.glob("model/*")])
+    return {str(path.relative_to(release)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def run_of(prefect: Prefect, run: str) -> dict[str, Any]:

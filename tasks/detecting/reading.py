@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from data_contracts import Column, Combination, Contract, DataError, Failure, Source
-from data_contracts.arrow import arrow_schema
+from data_contracts.arrow import nullable_schema
 from data_contracts.contract import Rule
 from data_contracts.expressions import compiled
 from tasks.readers import read, spelling_of
@@ -45,7 +45,7 @@ def read_rows(contract: Contract, source: Source) -> Iterator[Rows]:
     Raises:
         DataError: the source cannot be read, its columns are others, or lines of it are no rows.
     """
-    schema = pa.schema([each.with_nullable(True) for each in arrow_schema(contract)])  # noqa: FBT003 - Arrow's signature
+    schema = nullable_schema(contract)
     spelling, lines = spelling_of(source), list[Failure]()
     for raw in read(source, names=contract.names, failures=lines):
         cells = [cast(raw.column(column.name), column, spelling) for column in contract.columns]

@@ -1,6 +1,5 @@
 """A run in a process of its own that kills itself somewhere, and what it is held against."""
 
-import hashlib
 import json
 import os
 import signal
@@ -67,12 +66,6 @@ def run(at: Path, *, kill: int, **places: str) -> int | None:
     )
     assert ended.returncode in (0, -signal.SIGKILL), ended.stderr
     return int(ended.stdout.split()[-1]) + kill if ended.returncode == 0 else None
-
-
-def content(release: Path) -> dict[str, str]:
-    """Return the digests of what a release is made of: rows and model."""
-    paths = sorted([*release.glob("data/*"), *release.glob("model/*")])
-    return {str(path.relative_to(release)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 def root(at: Path, contract: object) -> Path:

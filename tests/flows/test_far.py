@@ -4,7 +4,8 @@ import json
 import secrets
 
 import pytest
-from killing import content, root, run
+from deployed import content
+from killing import root, run
 from object_store import BUCKET
 
 from data_contracts import odcs

@@ -4,7 +4,8 @@ import json
 import random
 
 import pytest
-from killing import content, root, run
+from deployed import content
+from killing import root, run
 
 from tasks.releases.layout import releases
 from tasks.verify import locate, verify
