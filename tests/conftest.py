@@ -6,10 +6,10 @@ from object_store import object_store
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_threads():
-    """Two threads at most: results on CPU must not hang on how many cores there are, and CI has two."""
+    """One thread a process: tests run in two processes, and CI has two cores, which their threads would fight for."""
     import torch
 
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")
