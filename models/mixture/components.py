@@ -20,7 +20,7 @@ from models.encoding import Encoded, Span
 __all__ = ["Components", "Layout", "Shrinkage", "Statistics", "expect", "log_joint", "log_likelihood", "maximise"]
 
 _BATCH_CELLS = 2**22  # (rows, K) float32 of a batch: 16 MB, still near the cache
-_VARIANCE_FLOOR = 0.02**2  # a component's least variance, in standard normal scores: 1/50 of the column's spread
+_VARIANCE_FLOOR = 0.02**2  # 1/50 of the column's spread
 _TINY = 1e-30  # below every probability that float32 holds apart from 0
 
 
@@ -155,11 +155,13 @@ class Shrinkage:
         codes: pseudo-rows with the family's own frequencies, in every table.
         mean: pseudo-rows at the family's mean.
         variance: pseudo-rows with the family's variance.
+        floor: a component's least variance, in standard normal scores.
     """
 
     codes: float
     mean: float
     variance: float
+    floor: float = _VARIANCE_FLOOR
 
 
 def log_joint(components: Components, x: Encoded) -> Iterator[Tensor]:
@@ -274,9 +276,9 @@ def _gaussians(moments: Tensor, layout: Layout, *, group: _Groups, shrinkage: Sh
     total = scatter + shrinkage.mean * pull + shrinkage.variance * base
     covariance = total / (count + shrinkage.variance).clamp(min=_TINY)
     if not layout.full:
-        return mean, covariance.clamp(min=_VARIANCE_FLOOR).sqrt()
+        return mean, covariance.clamp(min=shrinkage.floor).sqrt()
     matrices = covariance.T.reshape(-1, layout.values, layout.values).double()
-    return mean, torch.linalg.cholesky(matrices + _VARIANCE_FLOOR * eye.double()).float()
+    return mean, torch.linalg.cholesky(matrices + shrinkage.floor * eye.double()).float()
 
 
 def _scatter(first: Tensor, second: Tensor, present: Tensor, *, mean: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from models.encoding import Encoded
 from models.life import require_rows
 from models.mixture.components import Components, Layout, Shrinkage, expect, log_joint, log_likelihood, maximise
 
-__all__ = ["PLAN", "Pass", "Plan", "Size", "passes"]
+__all__ = ["PLAN", "Pass", "Plan", "Size", "passes", "root", "split"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def passes(x: Encoded, layout: Layout, *, plan: Plan, generator: torch.Generator
     require_rows(x)
     order = torch.randperm(len(x), generator=generator)[: plan.judged_rows].to(x.codes.device)
     held = int(len(order) * plan.holdin)
-    best, top = _Trial(_root(x, layout, members=plan.members), -math.inf, Size(1, 1), 0), -math.inf
+    best, top = _Trial(root(x, layout, members=plan.members), -math.inf, Size(1, 1), 0), -math.inf
     for form in _forms(x, layout):
         for trial in _climb(x[order[held:]], x[order[:held]], form, plan=plan, generator=generator):
             top = max(top, trial.score)
@@ -174,11 +174,11 @@ def _grow(
     x: Encoded, layout: Layout, *, plan: Plan, size: Size, generator: torch.Generator
 ) -> Iterator[tuple[Components, int]]:
     """Yield the components after each pass, and how many passes they had since they were split from families."""
-    parents = _split(_root(x, layout, members=plan.members), x, count=size.families, generator=generator)
+    parents = split(root(x, layout, members=plan.members), x, count=size.families, generator=generator)
     for _ in range(plan.family_passes if size.families > 1 else 0):
         parents = _pass(parents, x, shrinkage=plan.family_shrinkage)
         yield parents, 0
-    components = _split(parents, x, count=size.components, generator=generator)
+    components = split(parents, x, count=size.components, generator=generator)
     for done in range(1, plan.passes + 1):
         components = _pass(components, x, shrinkage=plan.shrinkage)
         yield components, done
@@ -200,7 +200,7 @@ def _pass(components: Components, x: Encoded, *, shrinkage: Shrinkage) -> Compon
     return maximise(statistics, components, shrinkage=shrinkage)
 
 
-def _root(x: Encoded, layout: Layout, *, members: int) -> Components:
+def root(x: Encoded, layout: Layout, *, members: int) -> Components:
     """Return one component a member, fitted to all rows."""
     size, device = layout.values, x.codes.device
     scale = torch.ones(size, members, device=device)
@@ -216,7 +216,7 @@ def _root(x: Encoded, layout: Layout, *, members: int) -> Components:
     return maximise(expect(blank, x), blank, shrinkage=Shrinkage(0.0, 0.0, 0.0))
 
 
-def _split(parents: Components, x: Encoded, *, count: int, generator: torch.Generator) -> Components:
+def split(parents: Components, x: Encoded, *, count: int, generator: torch.Generator) -> Components:
     """Return `count` components a member, each half a row that was drawn, half the parent that explains the row best.
 
     The parents become the families.
