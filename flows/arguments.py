@@ -31,6 +31,7 @@ def parser() -> argparse.ArgumentParser:
         if name == "verify":
             sub.add_argument("--key", type=Path, metavar="PUB", help="the public key that must have signed it")
     _add_detect(commands)
+    _add_segment(commands)
     _add_key(commands.add_parser("key", help="make a signing key").add_subparsers(required=True, metavar="COMMAND"))
     _add_prune(commands)
     _add_doctor(commands)
@@ -119,6 +120,20 @@ def _add_detect(commands: Any) -> None:  # noqa: ANN401
     )
     level.add_argument("--fdr", type=float, metavar="Q", help="so many of the anomalies are false alarms, instead")
     sub.add_argument("--contract", metavar="CONTRACT", help="says how the data is written; default: as is usual")
+
+
+def _add_segment(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "segment", words="tell rows, or the pixels of an image, apart into a few segments")
+    sub.add_argument("of", metavar="OF", help="a release, a contract by name or path, or an image's file")
+    sub.add_argument(
+        "data", metavar="DATA", nargs="?", help="the rows; default: the release's, or the contract's source"
+    )
+    sub.add_argument("--to", metavar="FOLDER", help="where to; default: segments/ and the contract's or image's name")
+    number = sub.add_mutually_exclusive_group()
+    number.add_argument("--segments", type=int, metavar="K", help="how many; default: as many as there are")
+    number.add_argument("--most", type=int, metavar="K", help="how many are sought at most; default: 12")
+    sub.add_argument("--by", action="append", metavar="COLUMN", help="tells rows apart; may be repeated; default: all")
+    sub.add_argument("--seed", type=int, metavar="N", help="seed of all randomness; default: 0")
 
 
 def _add_key(commands: Any) -> None:  # noqa: ANN401

@@ -7,6 +7,7 @@
     likeness verify RELEASE          every file against the manifest, the manifest against its signature
     likeness show RELEASE            what it is and what it scored; opens its report where there is a screen
     likeness detect RELEASE DATA     which of new rows are anomalies, and why
+    likeness segment OF [DATA]       a few segments of rows, or of an image's pixels, and what each is like
     likeness key new                 a key to sign releases with
     likeness prune                   old releases go
     likeness doctor                  versions, storage, key, server, work pool: what is amiss, and what to do
@@ -75,6 +76,15 @@ def _detect(asked: argparse.Namespace) -> None:
     with _server():
         from flows.detect import detection
     console.show_detected(detection(**values), as_json=asked.json)
+
+
+def _segment(asked: argparse.Namespace) -> None:
+    from flows.parameters import Segmentation
+
+    values = _checked(Segmentation, asked, command="segment")
+    with _server():
+        from flows.segment import segmentation
+    console.show_segmented(segmentation(**values), as_json=asked.json)
 
 
 @contextmanager
@@ -208,6 +218,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "run": _run,
     "sweep": _sweep,
     "detect": _detect,
+    "segment": _segment,
     "infer": _infer,
     "check": _check,
     "verify": _verify,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
 from data_contracts.errors import LikenessError
-from tasks.places import link, there
+from tasks.places import child, link, read, there
+from tasks.segmenting.said import RECORD, Segmented
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +37,7 @@ __all__ = [
     "show_key",
     "show_pruned",
     "show_release",
+    "show_segmented",
     "show_sweep",
     "show_verified",
 ]
@@ -244,6 +246,25 @@ def show_detected(found: "Detected", *, as_json: bool) -> None:
 
 
 _MOST_COLUMNS = 5  # of those that anomalies are told by
+
+
+def show_segmented(found: Segmented, *, as_json: bool) -> None:
+    """Say how many segments there are, how large each is and what it is like, and where all of that lies."""
+    told = json.loads(read(child(found.uri, RECORD)) or b"{}")
+    if as_json:
+        _print_json({**asdict(found), **told})
+        return
+    unit, many = "pixels" if "image" in told else "rows", len(found.sizes)
+    said = f"{many} segments" if many > 1 else "no segments, they are one cloud"
+    print(f"{found.rows:,} {unit} of {found.of}: {said}")
+    for each, size in zip(told["segments"], found.sizes, strict=True):
+        like = each["words"] if "words" in each else f"colour {tuple(each['colour'])}"
+        print(f"{each['segment']:>3}  {size:>9,} {unit} ({each['share']:.1%})  {like}")
+    stable = "not measured: a segment is too small" if found.stability is None else f"{found.stability:.2f}"
+    print(f"stability {stable}; sought in {told['looked_at']:,} {unit}")
+    if found.unfit:
+        print(f"{found.unfit:,} rows are at odds with the contract: cells of another kind count as not known")
+    print(f"look at {child(found.uri, 'segments.html' if unit == 'rows' else 'segments.png')}")
 
 
 def show_key(path: Path, key: "PublicKey", *, as_json: bool) -> None:

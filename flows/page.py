@@ -24,8 +24,9 @@ from tasks.places import child, link
 from tasks.publish import Release, publish
 from tasks.references import Judgement, Score, Verdict
 from tasks.reports.standing import standing
+from tasks.segmenting.said import Segmented
 
-__all__ = ["publishing", "run_name", "show_detected", "show_release", "show_sweep", "show_verdict"]
+__all__ = ["publishing", "run_name", "show_detected", "show_release", "show_segmented", "show_sweep", "show_verdict"]
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +94,19 @@ def show_detected(found: Detected) -> None:
     key = _key(found.contract)
     _told(create_markdown_artifact, key=f"{key}-anomalies", markdown="\n".join(lines), description=word)
     _told(create_table_artifact, key=f"{key}-odd-columns", table=table, description=word)
+
+
+def show_segmented(found: Segmented) -> None:
+    """Put on the run's page how large the segments are; what each is like stays in their folder."""
+    word = f"{found.rows:,} rows or pixels of {found.of} in {len(found.sizes)} segments"
+    table = [
+        {"segment": place, "size": size, "share": f"{size / max(found.rows, 1):.2%}"}
+        for place, size in enumerate(found.sizes, 1)
+    ]
+    lines = [f"## {word}", f"- stability: {_brief(found.stability)}", "", f"What they are: {link(found.uri)}"]
+    key = _key(found.of)
+    _told(create_markdown_artifact, key=f"{key}-segmented", markdown="\n".join(lines), description=word)
+    _told(create_table_artifact, key=f"{key}-segments", table=table, description=word)
 
 
 def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
-__all__ = ["Detection", "Retention", "Sweep", "Synthesis", "takes"]
+__all__ = ["Detection", "Retention", "Segmentation", "Sweep", "Synthesis", "takes"]
 
 
 BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
@@ -122,6 +122,27 @@ class Detection(BaseModel):
     contract: str | None = Field(
         None, description="Name or path of a contract that says how the data is written; empty: as is usual."
     )
+
+
+class Segmentation(BaseModel):
+    """What one run of `segment` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    of: _Location = Field(
+        "adult", description="A release or its contract's folder, a contract by name or path, or an image's file."
+    )
+    data: _Location | None = Field(
+        None,
+        description="Path or URI of the rows; empty: the release's own, or the contract's source. A password is named.",
+    )
+    to: _Location | None = Field(
+        None, description="The folder that is written: a path or an fsspec URI; empty: segments/ and the name."
+    )
+    segments: int | None = Field(None, ge=1, le=64, description="How many segments; empty: as many as there are.")
+    most: int = Field(12, ge=1, le=64, description="Segments that are sought at most.")
+    by: list[str] = Field([], description="Columns that tell rows apart. Empty: all but keys.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of all randomness: the same seed gives the same bytes.")
 
 
 class Sweep(BaseModel):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.parameters import Detection, Retention, Sweep, Synthesis
+from flows.parameters import Detection, Retention, Segmentation, Sweep, Synthesis
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").glob("*.md")]
@@ -48,7 +48,13 @@ def test_a_deployment_names_a_flow_that_loads_and_parameters_that_it_takes(deplo
     flow = load_flow_from_entrypoint(deployment["entrypoint"])
 
     assert deployment["parameters"].keys() <= flow.parameters.properties.keys()
-    parameters = {"synthesize": Synthesis, "sweep": Sweep, "prune": Retention, "detect": Detection}
+    parameters = {
+        "synthesize": Synthesis,
+        "sweep": Sweep,
+        "prune": Retention,
+        "detect": Detection,
+        "segment": Segmentation,
+    }
     parameters[flow.name](**deployment["parameters"])
 
 
