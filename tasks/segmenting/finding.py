@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LEAST_ROWS", "LOOKED_AT", "Segments", "contested", "require_rows", "seek", "seek_in"]
 
 LOOKED_AT = 5_000
-"""Rows, or pixels, that segments are sought in: each number of them takes some eighteen fits."""
+"""Rows, or pixels, that segments are sought in: each number of them takes a dozen fits."""
 
 LEAST_ROWS = 50
 """Rows below which none are sought: their halves would have to show a segment of ten."""
