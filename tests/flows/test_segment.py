@@ -7,13 +7,22 @@ import pytest
 from PIL import Image
 from test_page import asked_of_server
 
+from data_contracts import odcs
 from flows.cli import main
 from flows.segment import segmentation
 
 
+@pytest.fixture
+def small(contract, tmp_path):
+    """The contract of the rows, as a file."""
+    path = tmp_path / "small.yaml"
+    path.write_text(odcs.dump(contract))
+    return str(path)
+
+
 @pytest.mark.usefixtures("at")
-def test_the_command_says_what_the_segments_are_and_where(rows, capsys):
-    assert main(["segment", "adult", str(rows), "--by", "age", "--by", "sex", "--segments", "2"]) == 0
+def test_the_command_says_what_the_segments_are_and_where(small, rows, capsys):
+    assert main(["segment", small, str(rows), "--by", "age", "--by", "sex", "--segments", "2"]) == 0
 
     said = capsys.readouterr().out
     assert "1,500 rows of adult: 2 segments" in said
@@ -49,10 +58,8 @@ def test_wrong_use_is_told_with_status_2(at, capsys, arguments, words):
     assert list(at.iterdir()) == []
 
 
-def test_the_page_has_sizes_and_no_cell(rows, tmp_path):
-    state = segmentation(
-        of="adult", data=str(rows), to=str(tmp_path), by=["age", "occupation"], segments=2, return_state=True
-    )
+def test_the_page_has_sizes_and_no_cell(small, tmp_path):
+    state = segmentation(of=small, to=str(tmp_path), by=["age", "occupation"], segments=2, return_state=True)
 
     found = state.result()
     _, artifacts = asked_of_server(state.state_details.flow_run_id)
