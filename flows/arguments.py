@@ -113,13 +113,26 @@ def _add_detect(commands: Any) -> None:  # noqa: ANN401
         "release", metavar="RELEASE", help="a release, or its contract's folder: the latest; a path or URI"
     )
     sub.add_argument("data", metavar="DATA", help="the new rows: a file, folder, glob, URI or database URL")
-    sub.add_argument("--to", metavar="URI", help="the Parquet file to write; default: anomalies.parquet")
+    sub.add_argument(
+        "--each", action="store_true", help="DATA is a folder, of which each new file is judged by itself, once"
+    )
+    sub.add_argument(
+        "--settled",
+        type=float,
+        dest="settled_seconds",
+        metavar="SECONDS",
+        help="with --each: leave a file that has changed since; default: 60",
+    )
+    sub.add_argument(
+        "--to", metavar="URI", help="the Parquet file to write, with --each their folder; default: anomalies.parquet"
+    )
     level = sub.add_mutually_exclusive_group()
     level.add_argument(
         "--contamination", type=float, metavar="A", help="so many of the usual rows are called anomalies; default: 0.01"
     )
     level.add_argument("--fdr", type=float, metavar="Q", help="so many of the anomalies are false alarms, instead")
     sub.add_argument("--contract", metavar="CONTRACT", help="says how the data is written; default: as is usual")
+    sub.add_argument("--key", metavar="PUB", help="the public key that must have signed the release")
 
 
 def _add_segment(commands: Any) -> None:  # noqa: ANN401

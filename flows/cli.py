@@ -70,12 +70,23 @@ def _sweep(asked: argparse.Namespace) -> None:
 
 
 def _detect(asked: argparse.Namespace) -> None:
+    if asked.each:
+        return _detect_each(asked)
     from flows.parameters import Detection
 
     values = _checked(Detection, asked, command="detect")
     with _server():
         from flows.detect import detection
-    console.show_detected(detection(**values), as_json=asked.json)
+    return console.show_detected(detection(**values), as_json=asked.json)
+
+
+def _detect_each(asked: argparse.Namespace) -> None:
+    from flows.parameters import EachDetection
+
+    values = _checked(EachDetection, asked, command="detect")
+    with _server():
+        from flows.detect_each import each_detection
+    console.show_each(each_detection(**values), as_json=asked.json)
 
 
 def _segment(asked: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.doctor import Finding
     from flows.sweep import Swept
     from tasks.detect import Detected
+    from tasks.detect_each import DetectedEach
     from tasks.prune import Pruned
     from tasks.releases.signing import PublicKey
     from tasks.verify import Verified
@@ -33,6 +34,7 @@ __all__ = [
     "show_check",
     "show_detected",
     "show_draft",
+    "show_each",
     "show_findings",
     "show_key",
     "show_pruned",
@@ -243,6 +245,26 @@ def show_detected(found: "Detected", *, as_json: bool) -> None:
     if found.drifted:
         print("more rows are odd than chance allows: the world has moved on, release again")
     print(f"table   {found.uri}")
+
+
+def show_each(found: "DetectedEach", *, as_json: bool) -> None:
+    """Say what came of the files of a folder."""
+    if as_json:
+        _print_json(asdict(found))
+        return
+    print(f"{found.judged:,} new files judged by {found.contract} {found.release}, {found.judged_before:,} were before")
+    if found.judged:
+        print(f"{found.anomalies:,} of {found.rows:,} rows are anomalies, {found.broken:,} of them break the contract")
+    for name, rows in list(found.columns.items())[:_MOST_COLUMNS]:
+        print(f"  {rows:>9,} by {name} first")
+    for files, what in (
+        (found.waiting, "may still be written, and wait for the next time"),
+        (found.unread_before, "could not be read before, and have not changed since"),
+        (found.drifted, "have more odd rows than chance allows: if the world has moved on, release again"),
+    ):
+        if files:
+            print(f"{files:,} {'file' if files == 1 else 'files'} {what}")
+    print(f"tables  {found.uri}")
 
 
 _MOST_COLUMNS = 5  # of those that anomalies are told by

@@ -26,6 +26,7 @@ def detection(**values: Any) -> Detected:  # noqa: ANN401 - the signature is tha
         contamination=asked.contamination,
         fdr=asked.fdr,
         contract=asked.contract,
+        key=asked.key,
     )
     show_detected(found)
     return found

@@ -20,13 +20,23 @@ from prefect.tasks import MaterializingTask
 
 from data_contracts import Contract, LikenessError, odcs
 from tasks.detect import Detected
+from tasks.detect_each import DetectedEach
 from tasks.places import child, link
 from tasks.publish import Release, publish
 from tasks.references import Judgement, Score, Verdict
 from tasks.reports.standing import standing
 from tasks.segmenting.said import Segmented
 
-__all__ = ["publishing", "run_name", "show_detected", "show_release", "show_segmented", "show_sweep", "show_verdict"]
+__all__ = [
+    "publishing",
+    "run_name",
+    "show_detected",
+    "show_each",
+    "show_release",
+    "show_segmented",
+    "show_sweep",
+    "show_verdict",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +117,14 @@ def show_segmented(found: Segmented) -> None:
     key = _key(found.of)
     _told(create_markdown_artifact, key=f"{key}-segmented", markdown="\n".join(lines), description=word)
     _told(create_table_artifact, key=f"{key}-segments", table=table, description=word)
+
+
+def show_each(found: DetectedEach) -> None:
+    """Put on the run's page what came of the files of a folder, in counts: names may be cells."""
+    word = f"{found.judged:,} new files, {found.anomalies:,} of {found.rows:,} rows are anomalies"
+    counts = ("judged", "unread", "waiting", "drifted", "broken", "judged_before", "unread_before")
+    table = [{"what": name.replace("_", " "), "count": getattr(found, name)} for name in counts]
+    _told(create_table_artifact, key=f"{_key(found.contract)}-files", table=table, description=word)
 
 
 def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:

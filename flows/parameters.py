@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
-__all__ = ["Detection", "Retention", "Segmentation", "Sweep", "Synthesis", "takes"]
+__all__ = ["Detection", "EachDetection", "Retention", "Segmentation", "Sweep", "Synthesis", "takes"]
 
 
 BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
@@ -121,6 +121,21 @@ class Detection(BaseModel):
     )
     contract: str | None = Field(
         None, description="Name or path of a contract that says how the data is written; empty: as is usual."
+    )
+    key: str | None = Field(
+        None, description="Path of the public key that must have signed the release; empty: it need not be signed."
+    )
+
+
+class EachDetection(Detection):
+    """What one run of `detect-each` is asked for."""
+
+    data: _Location = Field("inbox", description="Folder in which files arrive: a path or an fsspec URI (s3://...).")
+    to: _Location = Field(
+        "anomalies", description="Folder of what is found, not within that of the files: a path or an fsspec URI."
+    )
+    settled_seconds: float = Field(
+        60.0, ge=0, description="How long a file is not to have changed; one that did may still be written, and waits."
     )
 
 

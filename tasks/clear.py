@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.places import child, erase, here, written
+from tasks.places import child, erase, here, listed
 from tasks.storage import locked, storage_errors
 
 __all__ = ["clear"]
@@ -40,7 +40,7 @@ def clear(runs: str, *, days: int | None, meant: bool = False) -> tuple[str, ...
     if days is None:
         return ()
     newest: dict[str, datetime] = {}
-    for name, at in written(runs).items():
+    for name, (_, at) in listed(runs).items():
         if (folder := _folder(name)) is not None:
             newest[folder] = max(at, newest.get(folder, at))
     old = tuple(sorted(folder for folder, at in newest.items() if datetime.now(UTC) - at > timedelta(days=days)))

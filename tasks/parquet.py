@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ __all__ = [
     "parts_of",
     "read_batches",
     "read_masked",
+    "read_metadata",
     "read_sample",
     "read_schema",
     "read_table",
@@ -108,6 +110,15 @@ def count_rows(path: Path) -> int | None:
     try:
         with pq.ParquetFile(path) as file:
             return int(file.metadata.num_rows)
+    except pa.ArrowInvalid:
+        return None
+
+
+def read_metadata(file: IO[bytes]) -> dict[str, str] | None:
+    """Return the texts in a Parquet file's key-value metadata; None: it is no whole Parquet file."""
+    try:
+        with pq.ParquetFile(file) as opened:
+            return {key.decode(): text.decode() for key, text in (opened.metadata.metadata or {}).items()}
     except pa.ArrowInvalid:
         return None
 

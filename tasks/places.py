@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 from data_contracts import LikenessError, ReleaseError
 from tasks.storage import partial_of
@@ -24,9 +24,12 @@ __all__ = [
     "erase",
     "fetch",
     "find",
+    "forget",
     "here",
     "is_remote",
     "link",
+    "listed",
+    "open_file",
     "parent",
     "probe",
     "read",
@@ -34,7 +37,6 @@ __all__ = [
     "send",
     "swap",
     "there",
-    "written",
 ]
 
 _FILE = "file://"
@@ -157,6 +159,12 @@ def erase(path: Path) -> None:
             system.rm(root, recursive=True)
 
 
+def forget(path: Path) -> None:
+    """Remove a file that is a copy, from this machine alone; nothing, where it is none."""
+    if is_remote(there(path)):
+        path.unlink(missing_ok=True)
+
+
 def create(location: str, content: bytes) -> bool:
     """Write a remote file, unless there is one; return whether it was written.
 
@@ -181,20 +189,44 @@ def seen(location: str) -> str | None:
             return None
 
 
-def written(location: str) -> dict[str, datetime]:
-    """Return when each file below a location was written, by its name from there.
+def listed(location: str) -> dict[str, tuple[int, datetime]]:
+    """Return size in bytes of each file below a location and when it was written, by its name from there.
+
+    The name of the location itself, where it is a file, is empty.
 
     Raises:
         ReleaseError: the storage cannot be reached.
     """
     if not is_remote(location):
-        root = here(location)
-        files = (path for path in root.rglob("*") if path.is_file())
-        return {str(path.relative_to(root)): datetime.fromtimestamp(path.stat().st_mtime, UTC) for path in files}
+        return dict(_listed_here(here(location)))
     system, path = _system(location)
     with _reached(location):
         found = system.find(path, detail=True)
-        return {name[len(path) :].lstrip("/"): _moment(info) for name, info in found.items()}
+    return {name[len(path) :].lstrip("/"): (int(info["size"]), _moment(info)) for name, info in sorted(found.items())}
+
+
+def _listed_here(root: Path) -> Iterator[tuple[str, tuple[int, datetime]]]:
+    for path in [root] if root.is_file() else sorted(root.rglob("*")):
+        with suppress(FileNotFoundError):  # it went since
+            if path.is_file():
+                found, name = path.stat(), "" if path == root else path.relative_to(root).as_posix()
+                yield name, (found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+@contextmanager
+def open_file(location: str) -> Iterator[IO[bytes]]:
+    """Open a file, to read parts of it.
+
+    Raises:
+        ReleaseError: the storage cannot be reached, or has no such file.
+    """
+    if not is_remote(location):
+        with here(location).open("rb") as file:
+            yield file
+        return
+    system, path = _system(location)
+    with _reached(location), system.open(path, "rb") as file:
+        yield file
 
 
 def _moment(info: Mapping[str, Any]) -> datetime:

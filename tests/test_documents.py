@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.parameters import Detection, Retention, Segmentation, Sweep, Synthesis
+from flows.parameters import Detection, EachDetection, Retention, Segmentation, Sweep, Synthesis
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").glob("*.md")]
@@ -54,6 +54,7 @@ def test_a_deployment_names_a_flow_that_loads_and_parameters_that_it_takes(deplo
         "prune": Retention,
         "detect": Detection,
         "segment": Segmentation,
+        "detect-each": EachDetection,
     }
     parameters[flow.name](**deployment["parameters"])
 

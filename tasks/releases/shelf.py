@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tasks.places import child, create, erase, fetch, find, here, is_remote, parent, read, seen, send, swap, written
+from tasks.places import child, create, erase, fetch, find, here, is_remote, listed, parent, read, seen, send, swap
 from tasks.releases.layout import (
     CONTRACT,
     MANIFEST,
@@ -149,7 +149,7 @@ class _Far(Shelf):
     def sweep(self) -> None:
         """Remove what was begun a day ago and never finished."""
         whole, now = set(named(self.folder)), datetime.now(UTC)
-        for path, at in written(self.location).items():
+        for path, (_, at) in listed(self.location).items():
             name, _, file = path.partition("/")
             if file == CONTRACT and is_release(name) and name not in whole and now - at > _DYING:
                 erase(self.folder / name)

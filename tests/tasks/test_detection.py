@@ -20,6 +20,7 @@ from data_contracts import ContractError, DataError, ModelError, ReleaseError, S
 from tasks.calibrate import calibrate
 from tasks.detect import detect
 from tasks.parquet import write_parquet
+from tasks.releases.signing import KEY_FILE, new_key
 
 WHOLE = replace(CONTRACT, gate=(SHAPES,))
 
@@ -241,6 +242,19 @@ def test_a_release_that_was_changed_is_refused(quick, tmp_path):
     with pytest.raises(ReleaseError, match=r"calibration\.json has changed"):
         found(tampered(quick[1], tmp_path), columns(20, seed=8), tmp_path)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_release_that_another_key_signed_is_refused(quick, tmp_path, monkeypatch):
+    for name in ("own", "other"):
+        new_key(tmp_path / name)
+    monkeypatch.setenv(KEY_FILE, str(tmp_path / "own"))
+    release = quick[0].published(tmp_path / "releases").uri
+
+    for refused, key, words in ((release, "other", "was asked for"), (quick[1], "own", "it is not signed")):
+        with pytest.raises(ReleaseError, match=words):
+            found(refused, columns(20, seed=8), tmp_path, key=str(tmp_path / f"{key}.pub"))
+    assert not (tmp_path / "out").exists()
+    assert found(release, columns(20, seed=8), tmp_path, key=str(tmp_path / "own.pub"))[0].rows == 20
 
 
 def test_a_release_without_a_calibration_is_refused(quick, tmp_path):

@@ -63,7 +63,13 @@ def test_what_is_sent_is_found_read_fetched_and_erased(root):
     places.erase(folder)
     assert not folder.exists()
     assert places.find(root) == {"c": 3}
-    assert datetime.now(UTC) - places.written(root)["c"] < timedelta(minutes=5)
+    assert places.listed(root).keys() == {"c"}
+    assert places.listed(f"{root}/c").keys() == {""}
+    size, at = places.listed(root)["c"]
+    assert size == 3
+    assert abs(datetime.now(UTC) - at) < timedelta(minutes=5)
+    with places.open_file(f"{root}/c") as file:
+        assert file.read(2) == b"33"
 
 
 def test_only_one_creates_a_file(root):
