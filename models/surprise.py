@@ -2,9 +2,10 @@
 
     score(x) = -log p(x) + the costs of the cells of which the density says nothing
 
-in nats, of any model with a density.  A cell that the model has no code for costs as much as an event that was not
-seen once in all rows learned from (Laplace's rule of succession), a number outside all that was learned by how far out
-it lies (`models.encoding.number.beyond`), and a cell at odds with its contract more than any density takes away.
+in nats, of any model with a density; `gan` has its critic's score in the density's place.  A cell that the model has no
+code for costs as much as an event that was not seen once in all rows learned from (Laplace's rule of succession), a
+number outside all that was learned by how far out it lies (`models.encoding.number.beyond`), and a cell at odds with
+its contract more than any density takes away.
 
 A column's part in it is how far the score falls when its cell takes the best of a few usual values, drawn from the
 model.  So the cell is named that is wrong, also where the columns after it, drawn given it, are those that surprise.
@@ -34,8 +35,20 @@ _CHUNK = 2**15  # rows that are weighed at a time
 
 
 @runtime_checkable
-class Judge(Model, Density, Protocol):
+class Weighing(Model, Density, Protocol):
     """A model that draws rows and says how likely a row is."""
+
+
+@runtime_checkable
+class Critical(Model, Protocol):
+    """A model that draws rows and says how like the training rows a row looks: the log-ratio of two densities."""
+
+    def critic_score(self, x: Encoded) -> Tensor:
+        """Return the (N,) scores of (N,) rows."""
+
+
+Judge = Weighing | Critical
+"""What rows can be judged by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,7 @@ class Surprise:
     """What scores rows by a model.
 
     Args:
-        model: draws rows, and has a density.
+        model: draws rows, and has a density or a critic.
         encoder: that it was trained behind.
         rows: that it learned from.
     """
@@ -126,5 +139,7 @@ class Surprise:
         return Encoded(codes, values, x.pixels)
 
     def _log_prob(self, x: Encoded) -> NDArray[np.float64]:
-        found = self.model.log_prob(x).double().numpy()
+        model = self.model
+        weighed = model.log_prob(x) if isinstance(model, Weighing) else model.critic_score(x)
+        found = weighed.double().numpy()
         return np.asarray(np.nan_to_num(found, nan=-BROKEN, neginf=-BROKEN))

@@ -42,7 +42,7 @@ def detect(
     Raises:
         ReleaseError: the release is not as its manifest says, is not signed by the key, has no calibration, or the file
             cannot be written.
-        ModelError: the release is of images, or its model has no density.
+        ModelError: the release's model has no density.
         ContractError: the contract that is named is not one of the release's columns.
         DataError: the data cannot be read as rows of the contract's columns.
     """

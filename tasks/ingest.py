@@ -24,7 +24,7 @@ from tasks.progress import counted, progress
 from tasks.readers import read, spelling_of
 from tasks.readers.cells import cast
 from tasks.readers.fingerprint import fingerprint, stamp
-from tasks.readers.images import Images
+from tasks.readers.images import Images, named
 from tasks.readers.locate import format_of
 from tasks.readers.origin import origin_of
 from tasks.readers.problems import UnreachableError, refused
@@ -100,7 +100,7 @@ def _batches(contract: Contract, source: Source, tally: "_Tally", *, notes: Path
     structural: list[Failure] = []
     for batch in read(source, names=contract.names, failures=structural, image="" if image is None else image.name):
         arrays = [
-            tally.cast(_named(batch.column(column.name), column, form), column, spelling).cast(kind)
+            tally.cast(named(batch.column(column.name), column, form), column, spelling).cast(kind)
             for column, kind in zip(contract.columns, schema.types, strict=True)
         ]
         tally.rows += batch.num_rows
@@ -123,19 +123,6 @@ def _batches(contract: Contract, source: Source, tally: "_Tally", *, notes: Path
             "Correct the source, or the contract where it is the one that errs",
             failures,
         )
-
-
-def _named(raw: pa.Array, column: Column, form: str | None) -> pa.Array:
-    """Return labels that IDX and `.npz` give as numbers by their names: they number the contract's values from 0.
-
-    A number beyond stays a number in words: it is none of the values, and validation counts it.
-    """
-    if form not in ("idx", "npz") or column.values is None or column.storage != "string":
-        return raw
-    if not pa.types.is_integer(raw.type):
-        return raw
-    names = dict(enumerate(column.values))
-    return pa.array([None if (n := cell.as_py()) is None else str(names.get(n, n)) for cell in raw], pa.string())
 
 
 @dataclass(slots=True)

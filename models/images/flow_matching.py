@@ -108,8 +108,8 @@ class FlowMatching(Joint):
     def log_prob(self, x: Encoded) -> Tensor:
         """Return (N,) estimates of the log-densities of (N,) rows, of pixels as numbers from -1 to 1.
 
-        The field is followed back to noise; its divergence is sampled along one direction of a fixed seed
-        (Grathwohl et al.: FFJORD, 2019).
+        The field, not guided and in float32, is followed back to noise; its divergence is sampled along one direction,
+        the same for all images (Hutchinson's trace; Grathwohl et al.: FFJORD, 2019).
         """
         learned(self.network)
         return self._weighed(x, self._backwards)
@@ -124,14 +124,14 @@ class FlowMatching(Joint):
         x = torch.randn(len(features), *self.frame.shape, generator=generator).to(features.device)
         length, before = 1 / self.plan.steps, None
         for step in range(self.plan.steps):
-            now = self._velocity(x, step * length, features, half=self.half)
+            now = self._velocity(x, step * length, features, guidance=self.plan.guidance, half=self.half)
             x = x + length * (now if before is None else 1.5 * now - 0.5 * before)
             before = now
         return x
 
-    def _velocity(self, x: Tensor, when: float, features: Tensor, *, half: bool) -> Tensor:
-        """Return the (n, c, h, w) field at (n, c, h, w) numbers, guided."""
-        network, guidance = learned(self.network), self.plan.guidance
+    def _velocity(self, x: Tensor, when: float, features: Tensor, *, guidance: float, half: bool) -> Tensor:
+        """Return the (n, c, h, w) field at (n, c, h, w) numbers, so far guided; 1: as it was learned."""
+        network = learned(self.network)
         time = torch.full((len(x),), when, device=x.device)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=half):
             with_them: Tensor = network(x, time, features)
@@ -142,7 +142,7 @@ class FlowMatching(Joint):
     def _backwards(self, images: Tensor, features: Tensor) -> Tensor:
         """Return (n,) log-densities of (n, c, h, w) numbers, by steps of the second order."""
         own, steps = torch.Generator().manual_seed(0), self.plan.density_steps
-        probe = (torch.randint(2, images.shape, generator=own) * 2.0 - 1).to(images.device)
+        probe = (torch.randint(2, images.shape[1:], generator=own) * 2.0 - 1).to(images.device)
         x, spread, length = images, torch.zeros(len(images), device=images.device), 1 / steps
         before: tuple[Tensor, Tensor] | None = None
         for step in range(steps):
@@ -155,10 +155,10 @@ class FlowMatching(Joint):
         return normal + spread
 
     def _divergence(self, x: Tensor, when: float, features: Tensor, probe: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the field and its (n,) divergence, sampled along a probe of the images' shape."""
+        """Return the field and its (n,) divergence, sampled along a (c, h, w) probe."""
         with torch.enable_grad():
             x = x.detach().requires_grad_()
-            field = self._velocity(x, when, features, half=False)
+            field = self._velocity(x, when, features, guidance=1, half=False)
             (slope,) = torch.autograd.grad((field * probe).sum(), x)
         return field.detach(), (slope * probe).flatten(1).sum(1)
 

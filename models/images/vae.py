@@ -208,7 +208,7 @@ class VariationalImages(Joint):
         network, own, weights = learned(self.network), torch.Generator().manual_seed(_NOISE_SEED), []
         mean, log_scale = network.posterior(images)
         for _ in range(self.plan.samples):
-            noise = torch.randn(mean.shape, generator=own).to(mean.device)
+            noise = torch.randn(1, self.plan.codes, generator=own).to(mean.device)  # the same for all images
             z = mean + log_scale.exp() * noise
             square = (network.decoder(z, features) - images).flatten(1).square().sum(1) / network.spread**2
             fits = -0.5 * square - self.frame.numbers * (network.spread.log() + _HALF_LOG_TAU)

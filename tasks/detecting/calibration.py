@@ -36,19 +36,21 @@ class Calibration:
         rows: n of them.
         ranks: (R,) ascending, counted from the oddest.
         scores: (R,) not ascending: no less than the score at that rank.
+        weight: of an image's complexity in its score.
     """
 
     on: Literal["holdout", "model"]
     rows: int
     ranks: NDArray[np.int64]
     scores: NDArray[np.float64]
+    weight: float = 0.0
 
     @classmethod
-    def of(cls, scores: NDArray[np.float64], *, on: Literal["holdout", "model"]) -> "Calibration":
+    def of(cls, scores: NDArray[np.float64], *, on: Literal["holdout", "model"], weight: float = 0.0) -> "Calibration":
         """Return what is kept of (n,) scores."""
         falling, ranks = np.sort(scores)[::-1], _ranks(len(scores))
         means = np.array([falling[rank - _TOGETHER : rank].mean() for rank in ranks])
-        return cls(on, len(scores), np.array(ranks, np.int64), np.ceil(means * 10**_DECIMALS) / 10**_DECIMALS)
+        return cls(on, len(scores), np.array(ranks, np.int64), np.ceil(means * 10**_DECIMALS) / 10**_DECIMALS, weight)
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (N,) p-values of (N,) scores: how rarely usual rows are as odd, never understated."""
@@ -73,6 +75,7 @@ class Calibration:
             "mean_of": _TOGETHER,
             "ranks": self.ranks.tolist(),
             "scores": self.scores.tolist(),
+            **({"complexity_weight": self.weight} if self.weight else {}),
         }
 
     @classmethod
@@ -85,7 +88,8 @@ class Calibration:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
             ranks, scores = np.array(found["ranks"], np.int64), np.array(found["scores"], np.float64)
-            return cls(found["calibrated_on"], int(found["rows"]), ranks, scores)
+            weight = float(found.get("complexity_weight", 0.0))
+            return cls(found["calibrated_on"], int(found["rows"]), ranks, scores, weight)
         except (OSError, ValueError, KeyError, TypeError):
             raise ReleaseError(
                 "a release that rows are judged by has scores of usual rows",

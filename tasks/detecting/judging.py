@@ -12,9 +12,10 @@ from data_contracts import Contract
 from data_contracts.arrow import arrow_schema
 from tasks.detecting.calibration import Calibration
 from tasks.detecting.reading import Rows
+from tasks.detecting.scoring import Scorer
 
 if TYPE_CHECKING:
-    from models.surprise import Odd, Surprise
+    from models.surprise import Odd
 
 __all__ = ["MOST_EXPLAINED", "Judgements"]
 
@@ -42,44 +43,49 @@ class Judgements:
 
     Args:
         contract: of the rows.
-        surprise: scores them.
+        scorer: scores them.
         calibration: what usual rows score.
         level: p-values up to it are explained.
     """
 
     contract: Contract
-    surprise: "Surprise"
+    scorer: Scorer
     calibration: Calibration
     level: float
 
     @property
     def schema(self) -> pa.Schema:
-        """Return the schema of what is written: the row's number, its key, and what was found."""
+        """Return the schema of what is written: the row's number, its key, its image's path, and what was found."""
         held = arrow_schema(self.contract)
         keys = [(self._named(name), held.field(name).type) for name in self.contract.primary_key]
-        return pa.schema([("row", pa.int64()), *keys, *_FOUND.items()])
+        paths = [] if self.contract.image is None else [("path", pa.string())]
+        return pa.schema([("row", pa.int64()), *keys, *paths, *_FOUND.items()])
 
     def of(self, rows: Rows, *, first_row: int) -> pa.RecordBatch:
         """Return a batch judged at the level; the first of its rows has that number."""
-        odd = self.surprise.of(rows.batch, unfit=rows.unfit, ruled=rows.ruled)
+        odd = self.scorer.of(rows.batch, unfit=rows.unfit, ruled=rows.ruled)
         p_values, broken = self.calibration.p_values(odd.scores), (rows.unfit | rows.ruled).any(1)
         anomalous = broken | (p_values <= self.level)
         numbers = pa.array(np.arange(first_row, first_row + len(odd.scores)))
         keys = [rows.batch.column(name) for name in self.contract.primary_key]
+        if (image := self.contract.image) is not None:
+            keys.append(rows.batch.column(image.name).field("path"))
         found = [pa.array(each) for each in (odd.scores, p_values, anomalous, broken)]
         why = self._why(odd, rows, anomalous)
         return pa.RecordBatch.from_arrays([numbers, *keys, *found, why], schema=self.schema)
 
     def _named(self, key: str) -> str:
         """Return what a key's column is called: not as one of ours."""
-        return f"{key}_key" if key == "row" or key in _FOUND else key
+        return f"{key}_key" if key in ("row", "path") or key in _FOUND else key
 
     def _why(self, odd: "Odd", rows: Rows, anomalous: NDArray[np.bool_]) -> pa.Array:
-        """Return the (N,) lists of columns that make anomalous rows odd; null of the others."""
+        """Return the (N,) lists of columns that make anomalous rows odd; null of the others, and of images."""
+        if self.contract.image is not None:
+            return pa.nulls(len(anomalous), _WHY)
         which = np.flatnonzero(anomalous)
         which = which[np.argsort(-odd.scores[which], kind="stable")[:MOST_EXPLAINED]]
         found: list[list[dict[str, Any]] | None] = [None] * len(anomalous)
-        parts = self.surprise.parts(odd[which])
+        parts = self.scorer.surprise.parts(odd[which])
         for row, own in zip(which.tolist(), parts, strict=True):
             broken = rows.unfit[row] | rows.ruled[row]
             found[row] = list(self._columns(own, broken=broken, costs=odd.costs[row]))

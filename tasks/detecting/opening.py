@@ -1,20 +1,16 @@
 """A release as what judges new rows: verified, its model and its calibration at hand."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from data_contracts import Contract, ContractError, ModelError, odcs
 from data_contracts.changes import changes
 from tasks.detecting.calibration import FILE, Calibration
 from tasks.detecting.judging import Judgements
-from tasks.learning.modelfiles import load_model
+from tasks.detecting.scoring import Scorer
 from tasks.releases.layout import CONTRACT
 from tasks.verify import locate, verify
-
-if TYPE_CHECKING:
-    from models.surprise import Surprise
 
 __all__ = ["Asked", "Opened", "open_release"]
 
@@ -65,7 +61,7 @@ def open_release(location: str, asked: Asked) -> Opened:
 
     Raises:
         ReleaseError: it is not as its manifest says, is not signed by the key, or has no calibration.
-        ModelError: it is of images, or its model has no density.
+        ModelError: its model has no density.
         ContractError: the contract that is named is not one of the release's columns.
     """
     folder = locate(location)
@@ -78,11 +74,15 @@ def _judging(folder: Path, level: float) -> Judgements:
     """Return what judges rows by a release.
 
     Raises:
-        ModelError: it is of images, or its model has no density.
+        ModelError: its model cannot say how odd a row is.
         ReleaseError: it has no calibration.
     """
     contract = odcs.load(folder / CONTRACT)
-    surprise, calibration = _surprise(contract, folder / "model"), Calibration.read(folder / "model" / FILE)
+    scorer = Scorer.load(contract, folder / "model")
+    if isinstance(scorer, str):
+        fact, remedy = f"{scorer!r} has neither", "Release with another model"
+        raise ModelError("anomalies are told by a density or a critic", fact, remedy)
+    calibration = Calibration.read(folder / "model" / FILE)
     if calibration.least > level:
         logger.warning(
             "beside %s rows no p-value is below %.2g: at %.2g, only rows that break the contract are anomalies",
@@ -90,25 +90,7 @@ def _judging(folder: Path, level: float) -> Judgements:
             calibration.least,
             level,
         )
-    return Judgements(contract, surprise, calibration, level)
-
-
-def _surprise(contract: Contract, folder: Path) -> "Surprise":
-    """Return what scores rows by a released model.
-
-    Raises:
-        ModelError: it is of images, or has no density.
-    """
-    from models.encoding import Encoder
-    from models.surprise import Judge, Surprise
-
-    model, described = load_model(folder)
-    rule, remedy = "anomalies are told by a density of tables", "Release with another model"
-    if contract.image is not None:
-        raise ModelError(rule, "the release is of images", "Name a release of a table")
-    if not isinstance(model, Judge):
-        raise ModelError(rule, f"{described['model']!r} has none", remedy)
-    return Surprise(model, Encoder.from_state(contract.columns, described["columns"]), rows=described["rows"])
+    return Judgements(contract, replace(scorer, weight=calibration.weight), calibration, level)
 
 
 def _fitting(released: Contract, named: str | None) -> Contract:

@@ -12,8 +12,11 @@ from data_contracts import Column, Combination, Contract, DataError, Failure, So
 from data_contracts.arrow import nullable_schema
 from data_contracts.contract import Rule
 from data_contracts.expressions import compiled
+from tasks.pictures import packed, png_of
 from tasks.readers import read, spelling_of
-from tasks.readers.cells import cast
+from tasks.readers.cells import Cells, cast
+from tasks.readers.images import Images, named
+from tasks.readers.locate import format_of
 from tasks.validation.predicates import holds
 
 __all__ = ["Rows", "read_rows"]
@@ -26,7 +29,7 @@ class Rows:
     """A batch of N rows.
 
     Args:
-        batch: with the contract's columns; null where a cell is not of its column's kind.
+        batch: with the contract's columns; null where a cell is not of its column's kind, of images a black one.
         unfit: (N, C) cells that are not what their column holds: of another kind, null where none may be, out of
             range, none of the values, or of another pattern.
         ruled: (N, C) cells between which a rule is broken.
@@ -45,10 +48,17 @@ def read_rows(contract: Contract, source: Source) -> Iterator[Rows]:
     Raises:
         DataError: the source cannot be read, its columns are others, or lines of it are no rows.
     """
-    schema = nullable_schema(contract)
+    schema, image = nullable_schema(contract), contract.image
     spelling, lines = spelling_of(source), list[Failure]()
-    for raw in read(source, names=contract.names, failures=lines):
-        cells = [cast(raw.column(column.name), column, spelling) for column in contract.columns]
+    form = None if image is None else format_of(source)
+    images = None if image is None else Images(image)
+    for raw in read(source, names=contract.names, failures=lines, image="" if image is None else image.name):
+        cells = [
+            _images(raw.column(column.name), images)
+            if images is not None and column == image
+            else cast(named(raw.column(column.name), column, form), column, spelling)
+            for column in contract.columns
+        ]
         arrays = [each.values.cast(kind) for each, kind in zip(cells, schema.types, strict=True)]
         batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
         unfit = [
@@ -60,6 +70,22 @@ def read_rows(contract: Contract, source: Source) -> Iterator[Rows]:
         raise DataError(
             "every line of the data is a row", "some are not", "Mend the file; cells may be odd, rows not", lines
         )
+
+
+def _images(raw: pa.Array, images: Images) -> Cells:
+    """Return (N,) images as PNG files of the contract's form, a black one in the place of what does not fit.
+
+    Raises:
+        DataError: these are no images.
+    """
+    cast_ = images.cast(raw)
+    if images.counts["type"]:
+        fact, remedy = f"column {images.column.name!r} holds none", "Name images, or a release of such a table"
+        raise DataError("the release is of images, and so are new rows", fact, remedy, images.failures())
+    wrong = _mask(cast_.is_null())
+    black = png_of(np.zeros(images.column.pixels, np.uint8))
+    files = [file if file is not None else black for file in cast_.field("bytes").to_pylist()]
+    return Cells(packed(files, cast_.field("path").to_pylist()), wrong, np.zeros_like(wrong))
 
 
 def _unfit(array: pa.Array, column: Column) -> Mask:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data_contracts import Column, Failure
 from tasks.pictures import RULES, UnfitError, fitted, packed, png_of, resized
 
-__all__ = ["Images", "is_image", "tensor_type"]
+__all__ = ["Images", "is_image", "named", "tensor_type"]
 
 _NAMED = 5  # files in a message: enough to see what they share
 _RECORDED = 1_000  # files of a rule in the run's folder
@@ -134,3 +134,16 @@ class Images:
         if image.shape != self.column.pixels and not self.column.resize:
             raise UnfitError("size")
         return resized(image, self.column)
+
+
+def named(raw: pa.Array, column: Column, form: str | None) -> pa.Array:
+    """Return labels that IDX and `.npz` give as numbers by their names: they number the contract's values from 0.
+
+    A number beyond stays a number in words: it is none of the values, and validation counts it.
+    """
+    if form not in ("idx", "npz") or column.values is None or column.storage != "string":
+        return raw
+    if not pa.types.is_integer(raw.type):
+        return raw
+    names = dict(enumerate(column.values))
+    return pa.array([None if (n := cell.as_py()) is None else str(names.get(n, n)) for cell in raw], pa.string())

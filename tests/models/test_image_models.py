@@ -150,6 +150,7 @@ def test_a_density_prefers_bars_to_noise_and_each_to_its_own_label(learned):
     assert own > learned.log_prob(Encoded(x.codes, x.values, noise)).mean() + 10
     assert own > learned.log_prob(Encoded(swapped, x.values, x.pixels)).mean() + 1
     assert torch.equal(learned.log_prob(x), learned.log_prob(x))
+    assert torch.allclose(learned.log_prob(x)[9:20], learned.log_prob(x[9:20]), rtol=1e-4, atol=0.01)  # each its own
 
 
 def test_no_training_image_is_drawn_or_kept(learned):

@@ -17,11 +17,9 @@ from image_files import CONTRACT, SIDE
 from PIL import Image
 from release_making import Made
 
-from data_contracts import Column, ModelError, odcs
+from data_contracts import Column, odcs
 from data_contracts.arrow import arrow_schema
 from data_contracts.random_rows import random_rows
-from tasks.calibrate import calibrate
-from tasks.detect import detect
 from tasks.parquet import write_parquet
 from tasks.pictures import pixels_of, struct_of
 from tasks.releases.drift import distances
@@ -168,10 +166,3 @@ def test_a_change_of_brightness_is_drift(run, tmp_path):
 
     assert same["image"] < 0.3
     assert (far["image"], far["label"]) == (1.0, 0.0)
-
-
-def test_images_are_neither_calibrated_nor_searched_for_anomalies(run, release, tmp_path):
-    assert calibrate.fn(IMAGES, run.trained, run.real, run=str(tmp_path), seed=0) == ()
-    with pytest.raises(ModelError, match="the release is of images"):
-        detect.fn(release.uri, run.real.uri, to=str(tmp_path / "anomalies.parquet"))
-    assert list(tmp_path.iterdir()) == []
