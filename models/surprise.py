@@ -14,7 +14,7 @@ model.  So the cell is named that is wrong, also where the columns after it, dra
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +25,10 @@ from torch import Tensor
 from models.encoding import UNKNOWN, Encoded, Encoder
 from models.life import Density, Model
 
-__all__ = ["BROKEN", "Judge", "Odd", "Surprise"]
+__all__ = ["BROKEN", "Judge", "Odd", "Surprise", "costs"]
+
+Form = TypeVar("Form", Encoded, Tensor)
+"""What rows are to that which scores them."""
 
 BROKEN = 1e6
 """Nats that a cell at odds with the contract costs: more than a row of thousands of columns has."""
@@ -52,7 +55,7 @@ Judge = Weighing | Critical
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class Odd(Generic[Form]):
     """Rows with their scores.
 
     Args:
@@ -61,11 +64,11 @@ class Odd:
         scores: (N,) float64; higher is odder.
     """
 
-    x: Encoded
+    x: Form
     costs: NDArray[np.float64]
     scores: NDArray[np.float64]
 
-    def __getitem__(self, rows: NDArray[np.int64]) -> "Odd":
+    def __getitem__(self, rows: NDArray[np.int64]) -> "Odd[Form]":
         """Return the rows at (n,) positions."""
         return Odd(self.x[torch.from_numpy(rows)], self.costs[rows], self.scores[rows])
 
@@ -84,7 +87,7 @@ class Surprise:
 
     def of(
         self, batch: pa.RecordBatch, *, unfit: NDArray[np.bool_] | None = None, ruled: NDArray[np.bool_] | None = None
-    ) -> Odd:
+    ) -> Odd[Encoded]:
         """Return a batch's (N,) rows scored.
 
         Args:
@@ -92,18 +95,16 @@ class Surprise:
             unfit: (N, C) cells that are not what their column holds; None: none.
             ruled: (N, C) cells between which a rule is broken; None: none.
         """
-        none = np.zeros((batch.num_rows, len(self.encoder.columns)), bool)
-        unfit, ruled = none if unfit is None else unfit, none if ruled is None else ruled
-        x = self._without(self.encoder.encode(batch), torch.from_numpy(unfit))
-        unknown = (x.codes == UNKNOWN).numpy() & ~unfit
-        costs = BROKEN * (unfit | ruled) + self.unseen * unknown + np.where(unfit, 0.0, self.encoder.beyond(batch))
-        return Odd(x, costs, costs.sum(1) - self._log_prob(x))
+        beside = costs(self.encoder, batch, unseen=self.unseen, unfit=unfit, ruled=ruled)
+        x = self.encoder.encode(batch)
+        x = x if unfit is None else self._without(x, torch.from_numpy(unfit))
+        return Odd(x, beside, beside.sum(1) - self._log_prob(x))
 
     def drawn(self, rows: int, *, generator: torch.Generator) -> NDArray[np.float64]:
         """Return the (rows,) scores of rows that the model draws."""
         return -self._log_prob(self.model.sample(rows, generator=generator))
 
-    def parts(self, odd: Odd) -> NDArray[np.float64]:
+    def parts(self, odd: Odd[Encoded]) -> NDArray[np.float64]:
         """Return each column's (N, C) part in the scores, from 0 on: how far they fall when its cell is a usual one."""
         found = odd.costs.copy()
         density = odd.costs.sum(1) - odd.scores
@@ -143,3 +144,26 @@ class Surprise:
         weighed = model.log_prob(x) if isinstance(model, Weighing) else model.critic_score(x)
         found = weighed.double().numpy()
         return np.asarray(np.nan_to_num(found, nan=-BROKEN, neginf=-BROKEN))
+
+
+def costs(
+    encoder: Encoder,
+    batch: pa.RecordBatch,
+    *,
+    unseen: float,
+    unfit: NDArray[np.bool_] | None = None,
+    ruled: NDArray[np.bool_] | None = None,
+) -> NDArray[np.float64]:
+    """Return the (N, C) nats that cells of a batch cost beside what its rows score by their values.
+
+    Args:
+        encoder: that knows which values were learned.
+        batch: with the contract's columns.
+        unseen: what a cell without a code costs.
+        unfit: (N, C) cells that are not what their column holds; None: none.
+        ruled: (N, C) cells between which a rule is broken; None: none.
+    """
+    none = np.zeros((batch.num_rows, len(encoder.columns)), bool)
+    unfit, ruled = none if unfit is None else unfit, none if ruled is None else ruled
+    unknown = (encoder.encode(batch).codes == UNKNOWN).numpy() & ~unfit
+    return np.asarray(BROKEN * (unfit | ruled) + unseen * unknown + np.where(unfit, 0.0, encoder.beyond(batch)))
