@@ -19,7 +19,7 @@ from data_contracts.arrow import arrow_schema
 from models.encoding import Encoder
 from tasks.calibrate import calibrate
 from tasks.detecting.calibration import Calibration
-from tasks.detecting.distance import by_rows
+from tasks.detecting.distance import judge_of
 from tasks.references import Reference
 from tasks.storage import digest_file
 from tasks.train import train as learn
@@ -52,7 +52,7 @@ def _columns(table: pa.Table) -> Iterator[Column]:
 
 def _by_rows(contract: Contract, run: Path, *, seed: int, model: str) -> tuple[Any, Calibration]:  # noqa: ARG001 - see `_by_model`
     known = pq.read_table(run / "train.parquet")
-    return by_rows(Encoder.fit(contract.columns, known.to_batches()), run, rows=len(known))
+    return judge_of(Encoder.fit(contract.columns, known.to_batches()), run, rows=len(known))
 
 
 def _by_model(contract: Contract, run: Path, *, seed: int, model: str) -> tuple[Any, Calibration]:

@@ -108,9 +108,11 @@ def _add_check(commands: Any) -> None:  # noqa: ANN401
 
 
 def _add_detect(commands: Any) -> None:  # noqa: ANN401
-    sub = _add(commands, "detect", words="find anomalies among new rows by a release's model")
+    sub = _add(commands, "detect", words="find anomalies among new rows by a release's model, or by a run's rows")
     sub.add_argument(
-        "release", metavar="RELEASE", help="a release, or its contract's folder: the latest; a path or URI"
+        "release",
+        metavar="RELEASE",
+        help="a release, or its contract's folder: the latest; a path or URI; or the folder of a run, which finds more",
     )
     sub.add_argument("data", metavar="DATA", help="the new rows: a file, folder, glob, URI or database URL")
     sub.add_argument(

@@ -104,7 +104,8 @@ class Detection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     release: _Location = Field(
-        "releases/adult", description="A release, or its contract's folder, for the latest: a path or an fsspec URI."
+        "releases/adult",
+        description="A release, or its contract's folder, for the latest: a path or an fsspec URI; or a run's folder.",
     )
     data: _Location = Field(
         "datasets/adult.parquet",

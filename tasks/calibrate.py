@@ -91,6 +91,9 @@ def _of_drawn(scorer: Scorer, *, seed: int) -> Iterator[NDArray[np.float64]]:
     """Yield the scores of rows that the model draws; models of images do so under no promise."""
     import torch
 
+    from models.surprise import Surprise
+
+    assert isinstance(scorer.surprise, Surprise)  # noqa: S101 - it was loaded as a model
     generator = torch.Generator().manual_seed(seed)
     for _ in range(0, MOST_ROWS, _BATCH_ROWS):
         yield scorer.surprise.drawn(_BATCH_ROWS, generator=generator)

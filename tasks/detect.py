@@ -1,6 +1,6 @@
-"""Detect: score new rows by a published model, and say which are anomalies and why.
+"""Detect: score new rows by a published model, or by the rows of a run, and say which are anomalies and why.
 
-Reads: a release, and new rows wherever they are.  Writes: one Parquet file, a row for each.
+Reads: a release or a run, and new rows wherever they are.  Writes: one Parquet file, a row for each.
 Fails when: the release is not what its manifest says, its model has no density, or it has no calibration; the contract
 that is named does not fit; the data cannot be read as rows of its columns; or the file cannot be written.
 Safe to repeat because: the same release and rows give the same bytes, and the file appears when it is complete.
@@ -9,7 +9,7 @@ Safe to repeat because: the same release and rows give the same bytes, and the f
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.detecting.opening import Asked, open_release
+from tasks.detecting.opening import Asked, open_judge
 from tasks.detecting.writing import Detected, write_judged
 from tasks.places import here
 from tasks.readers.origin import origin_of
@@ -28,10 +28,10 @@ def detect(
     contract: str | None = None,
     key: str | None = None,
 ) -> Detected:
-    """Judge new rows by a release.
+    """Judge new rows by a release or a run.
 
     Args:
-        release: a release, or its contract's folder; a path or an fsspec URI.
+        release: a release, or its contract's folder; a path or an fsspec URI. Or the folder of a run on this machine.
         data: path, folder, glob, fsspec URI or SQLAlchemy URL of the rows.
         to: the Parquet file that is written; a path or an fsspec URI.
         contamination: the p-value up to which a row is an anomaly: so many of the usual rows are called one.
@@ -42,9 +42,9 @@ def detect(
     Raises:
         ReleaseError: the release is not as its manifest says, is not signed by the key, has no calibration, or the file
             cannot be written.
-        ModelError: the release's model has no density.
+        ModelError: the release's model has no density; the run is of images, or has no model.
         ContractError: the contract that is named is not one of the release's columns.
         DataError: the data cannot be read as rows of the contract's columns.
     """
-    opened = open_release(release, Asked(contamination, fdr, contract, key))
+    opened = open_judge(release, Asked(contamination, fdr, contract, key))
     return write_judged(opened, origin_of(opened.written, data), here(to))

@@ -17,7 +17,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Contract, DataError, Failure, LikenessError, Source
 from tasks.detecting.arrivals import Arrival, ChangedError, Outcomes, Record, arrivals, require_apart
-from tasks.detecting.opening import Asked, Opened, open_release
+from tasks.detecting.opening import Asked, Opened, open_judge
 from tasks.detecting.writing import Detected, write_judged
 from tasks.places import fetch, forget, there
 from tasks.readers.locate import reading
@@ -108,7 +108,7 @@ def detect_each(
     """
     folder = reveal(data)
     require_apart(folder, to)
-    opened = open_release(release, Asked(contamination, fdr, contract, key))
+    opened = open_judge(release, Asked(contamination, fdr, contract, key))
     settled, waiting = arrivals(folder, settled_seconds=settled_seconds)
     found = DetectedEach(there(to), opened.judging.contract.id, opened.version, waiting=waiting)
     outcomes, first_fault = Outcomes(to), None

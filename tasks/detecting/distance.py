@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from data_contracts import Contract
 from tasks.detecting.calibration import FILE, Calibration
+from tasks.learning.modelfiles import load_model
 from tasks.parquet import read_sample
 from tasks.progress import counted, progress, steps_shown
 from tasks.storage import atomic, write_json
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from models.distance import Distance, NoiseLevel, Points
     from models.encoding import Encoder
 
-__all__ = ["MOST_KNOWN", "by_rows"]
+__all__ = ["MOST_HELD", "MOST_KNOWN", "by_rows", "is_run", "judge_of"]
 
 MOST_KNOWN = 50_000
 """Rows that new ones are held against; of more, a sample."""
@@ -29,33 +31,52 @@ MOST_HELD = 20_000
 """Rows of the holdout that are scored: a level of 1 % is then kept to .07 %."""
 
 _BATCH_ROWS = 10_000
-_NOISE = "noise.safetensors"
+_TRAIN, _HOLDOUT, _NOISE = "train.parquet", "holdout.parquet", "noise.safetensors"
 
 
-def by_rows(encoder: "Encoder", run: Path, *, rows: int) -> tuple["Distance", Calibration]:
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is a run's, with the rows that were learned from and those held out."""
+    return all((folder / name).is_file() for name in (_TRAIN, _HOLDOUT))
+
+
+def by_rows(contract: Contract, run: Path) -> tuple["Distance", Calibration]:
     """Return what scores rows by those of a run, and what its holdout scores.
+
+    Args:
+        contract: of the run.
+        run: its folder.
+
+    Raises:
+        ModelError: it has no model, by whose encoding rows are read.
+        DataError: the rows cannot be read.
+        ReleaseError: the folder cannot be written.
+    """
+    from models.encoding import Encoder
+
+    described = load_model(run / "model")[1]
+    return judge_of(Encoder.from_state(contract.columns, described["columns"]), run, rows=described["rows"])
+
+
+def judge_of(encoder: "Encoder", run: Path, *, rows: int) -> tuple["Distance", Calibration]:
+    """Return the same by an encoder.
 
     What is learned for it, in some ten seconds, is kept in the run's `detector/`, and found there the next time.
 
     Args:
-        encoder: of the run's model.
-        run: its folder, with `train.parquet` and `holdout.parquet`.
+        encoder: of the columns.
+        run: the folder with the rows.
         rows: that the encoder learned from.
-
-    Raises:
-        DataError: the rows cannot be read.
-        ReleaseError: the folder cannot be written.
     """
     from models.distance import Distance, Points
 
     folder = run / "detector"
-    known = _rows(run / "train.parquet")
+    known = _rows(run / _TRAIN)
     points = Points.fit(encoder, known)
     places = points.of(known)
     kept = (folder / FILE).exists()
     distance = Distance(points, places, _read(folder / _NOISE) if kept else _learned(points, places), rows=rows)
     if not kept:
-        held = np.concatenate([np.zeros(0), *_scores(distance, run / "holdout.parquet")])
+        held = np.concatenate([np.zeros(0), *_scores(distance, run / _HOLDOUT)])
         _keep(folder, distance.noise, Calibration.of(held, on="holdout"))
     return distance, Calibration.read(folder / FILE)
 

@@ -78,7 +78,7 @@ class Judgements:
         """Return what a key's column is called: not as one of ours."""
         return f"{key}_key" if key in ("row", "path") or key in _FOUND else key
 
-    def _why(self, odd: "Odd", rows: Rows, anomalous: NDArray[np.bool_]) -> pa.Array:
+    def _why(self, odd: "Odd[Any]", rows: Rows, anomalous: NDArray[np.bool_]) -> pa.Array:
         """Return the (N,) lists of columns that make anomalous rows odd; null of the others, and of images."""
         if self.contract.image is not None:
             return pa.nulls(len(anomalous), _WHY)

@@ -1,18 +1,20 @@
-"""A release as what judges new rows: verified, its model and its calibration at hand."""
+"""A release as what judges new rows, verified, its model and its calibration at hand; or a run, by its own rows."""
 
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data_contracts import Contract, ContractError, ModelError, odcs
+from data_contracts import Contract, ContractError, ModelError, ReleaseError, odcs
 from data_contracts.changes import changes
 from tasks.detecting.calibration import FILE, Calibration
+from tasks.detecting.distance import by_rows, is_run
 from tasks.detecting.judging import Judgements
 from tasks.detecting.scoring import Scorer
+from tasks.places import here, is_remote
 from tasks.releases.layout import CONTRACT
 from tasks.verify import locate, verify
 
-__all__ = ["Asked", "Opened", "open_release"]
+__all__ = ["Asked", "Opened", "open_judge"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,11 +43,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """What judges rows by a release.
+    """What judges rows by a release or a run.
 
     Args:
-        version: of the release.
-        judging: by its model.
+        version: of the release; the name of the run.
+        judging: by the release's model, or the run's rows.
         written: the contract that says how new rows are written.
         fdr: which share of the anomalies may be false alarms; None: the level of the judging counts.
     """
@@ -56,41 +58,61 @@ class Opened:
     fdr: float | None
 
 
-def open_release(location: str, asked: Asked) -> Opened:
-    """Return what judges rows by a release, which is verified.
+def open_judge(location: str, asked: Asked) -> Opened:
+    """Return what judges rows by a release, which is verified, or by the folder of a run on this machine.
 
     Raises:
         ReleaseError: it is not as its manifest says, is not signed by the key, or has no calibration.
-        ModelError: its model has no density.
-        ContractError: the contract that is named is not one of the release's columns.
+        ModelError: the release's model has no density, or the run is of images or has no model.
+        ContractError: the contract that is named is not one of the same columns.
+        DataError: the run's rows cannot be read.
     """
-    folder = locate(location)
-    manifest = verify(folder, key=None if asked.key is None else Path(asked.key)).manifest
-    judging = _judging(folder, asked.level)
-    return Opened(manifest["release"], judging, _fitting(judging.contract, asked.contract), asked.fdr)
+    run = None if is_remote(location) else here(location)
+    version, judging = _of_run(run, asked) if run and is_run(run) else _of_release(location, asked)
+    if judging.calibration.least > asked.level:
+        logger.warning(
+            "beside %s rows no p-value is below %.2g: at %.2g, only rows that break the contract are anomalies",
+            f"{judging.calibration.rows:,}",
+            judging.calibration.least,
+            asked.level,
+        )
+    return Opened(version, judging, _fitting(judging.contract, asked.contract), asked.fdr)
 
 
-def _judging(folder: Path, level: float) -> Judgements:
-    """Return what judges rows by a release.
+def _of_run(run: Path, asked: Asked) -> tuple[str, Judgements]:
+    """Return a run's name, and what judges rows by its own.
 
     Raises:
-        ModelError: its model cannot say how odd a row is.
-        ReleaseError: it has no calibration.
+        ModelError: it is of images, or has no model.
+        DataError: its rows cannot be read.
+        ReleaseError: it is to be signed, or its folder cannot be written.
     """
+    contract = odcs.load(run / CONTRACT)
+    if contract.image is not None:
+        rule, remedy = "rows are held against those of a run where they are a table", "Name the run's release"
+        raise ModelError(rule, "the run is of images", remedy)
+    if asked.key is not None:
+        raise ReleaseError("a key is that of a release", "a run is not signed", "Leave it out, or name the release")
+    distance, calibration = by_rows(contract, run)
+    return run.name, Judgements(contract, Scorer(contract, distance), calibration, asked.level)
+
+
+def _of_release(location: str, asked: Asked) -> tuple[str, Judgements]:
+    """Return a release's version, and what judges rows by its model.
+
+    Raises:
+        ReleaseError: it is not as its manifest says, is not signed by the key, or has no calibration.
+        ModelError: its model cannot say how odd a row is.
+    """
+    folder = locate(location)
+    version = verify(folder, key=None if asked.key is None else Path(asked.key)).manifest["release"]
     contract = odcs.load(folder / CONTRACT)
     scorer = Scorer.load(contract, folder / "model")
     if isinstance(scorer, str):
-        fact, remedy = f"{scorer!r} has neither", "Release with another model"
+        fact, remedy = f"{scorer!r} has neither", "Release with another model, or name the run"
         raise ModelError("anomalies are told by a density or a critic", fact, remedy)
     calibration = Calibration.read(folder / "model" / FILE)
-    if calibration.least > level:
-        logger.warning(
-            "beside %s rows no p-value is below %.2g: at %.2g, only rows that break the contract are anomalies",
-            f"{calibration.rows:,}",
-            calibration.least,
-            level,
-        )
-    return Judgements(contract, replace(scorer, weight=calibration.weight), calibration, level)
+    return version, Judgements(contract, replace(scorer, weight=calibration.weight), calibration, asked.level)
 
 
 def _fitting(released: Contract, named: str | None) -> Contract:

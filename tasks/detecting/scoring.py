@@ -14,7 +14,7 @@ least squares among usual images, by which their score does not hang on their co
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from tasks.learning.rawimages import to_raw
 from tasks.pictures import pixels_of, png_of
 
 if TYPE_CHECKING:
+    from models.distance import Distance
     from models.surprise import Odd, Surprise
 
 __all__ = ["Scorer"]
@@ -44,7 +45,7 @@ class Scorer:
     """
 
     contract: Contract
-    surprise: "Surprise"
+    surprise: "Surprise | Distance"
     weight: float = 0.0
 
     @classmethod
@@ -65,7 +66,7 @@ class Scorer:
 
     def of(
         self, batch: pa.RecordBatch, *, unfit: NDArray[np.bool_] | None = None, ruled: NDArray[np.bool_] | None = None
-    ) -> "Odd":
+    ) -> "Odd[Any]":
         """Return a batch's (N,) rows scored.
 
         Args:
