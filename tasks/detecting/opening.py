@@ -4,13 +4,13 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data_contracts import Contract, ContractError, ModelError, ReleaseError, odcs
-from data_contracts.changes import changes
+from data_contracts import Contract, ModelError, ReleaseError, odcs
 from tasks.detecting.calibration import FILE, Calibration
 from tasks.detecting.distance import by_rows, is_run
 from tasks.detecting.judging import Judgements
 from tasks.detecting.scoring import Scorer
 from tasks.places import here, is_remote
+from tasks.releases.fitting import fitting
 from tasks.releases.layout import CONTRACT
 from tasks.verify import locate, verify
 
@@ -76,7 +76,7 @@ def open_judge(location: str, asked: Asked) -> Opened:
             judging.calibration.least,
             asked.level,
         )
-    return Opened(version, judging, _fitting(judging.contract, asked.contract), asked.fdr)
+    return Opened(version, judging, fitting(judging.contract, asked.contract), asked.fdr)
 
 
 def _of_run(run: Path, asked: Asked) -> tuple[str, Judgements]:
@@ -113,23 +113,3 @@ def _of_release(location: str, asked: Asked) -> tuple[str, Judgements]:
         raise ModelError("anomalies are told by a density or a critic", fact, remedy)
     calibration = Calibration.read(folder / "model" / FILE)
     return version, Judgements(contract, replace(scorer, weight=calibration.weight), calibration, asked.level)
-
-
-def _fitting(released: Contract, named: str | None) -> Contract:
-    """Return the contract that says how the data is written.
-
-    Raises:
-        ContractError: it is another's, or differs in more than words.
-    """
-    if named is None:
-        return released
-    given = odcs.load(odcs.find(named))
-    other = [each for each in changes(released, given) if each.level != "patch"]
-    if given.id == released.id and not other:
-        return given
-    what = f"{other[0]}" if given.id == released.id else f"it is of {given.id}, not of {released.id}"
-    raise ContractError(
-        "the contract of new rows is that of the release",
-        f"between {released.version} and {given.version} it is not: {what}",
-        "Name a release under this version, or release under it first",
-    )
