@@ -28,27 +28,33 @@ logger = logging.getLogger(__name__)
 
 
 @task(cache_policy=NO_CACHE)  # a folder per run
-def open_run(contract: Contract, *, runs: str, releases: str) -> str:
+def open_run(contract: Contract, *, runs: str, releases: str | None) -> str:
     """Make the run's folder and return where it is.
 
     Args:
         contract: of the run.
         runs: folder of all runs, a path or an fsspec URI.
-        releases: folder of all releases, a path or an fsspec URI.
+        releases: folder of all releases, a path or an fsspec URI; None: the run publishes nothing.
 
     Raises:
         ContractError: the gate asks for a score that there is not, or the version does not fit the changes.
         ReleaseError: the runs' or the releases' folder cannot be written, or a signing key that is named not read.
     """
-    _require_known_scores(contract)
-    _require_writable(releases)
-    require_next_version(contract, view(releases, contract.id))
-    signer()
+    if releases is not None:
+        _require_publishable(contract, releases)
     run = child(runs if is_remote(runs) else str(here(runs)), contract.id, str(runtime.flow_run.id or uuid.uuid4()))
     write_text(here(run) / "contract.yaml", odcs.dump(contract))
     send(here(run))
     logger.info("opened %s", run)
     return run
+
+
+def _require_publishable(contract: Contract, releases: str) -> None:
+    """Refuse what could not end in a release."""
+    _require_known_scores(contract)
+    _require_writable(releases)
+    require_next_version(contract, view(releases, contract.id))
+    signer()
 
 
 def _require_known_scores(contract: Contract) -> None:
