@@ -17,6 +17,7 @@ from tasks.storage import atomic, digest_file
 __all__ = [
     "BATCH_ROWS",
     "batch_rows",
+    "column_bytes",
     "count_rows",
     "parts_of",
     "read_batches",
@@ -25,6 +26,7 @@ __all__ = [
     "read_sample",
     "read_schema",
     "read_table",
+    "regrouped",
     "write_parquet",
 ]
 
@@ -75,6 +77,31 @@ def read_batches(
             yield from file.iter_batches(most, columns=None if columns is None else list(columns))
 
 
+def regrouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+    """Yield the same rows in batches of so many, the last of fewer: however they came, they are cut alike."""
+    held, count = list[pa.RecordBatch](), 0
+    for batch in batches:
+        left = batch
+        while left.num_rows:
+            held.append(left.slice(0, rows - count))
+            count, left = count + held[-1].num_rows, left.slice(rows - count)
+            if count == rows:
+                yield _joined(held)
+                held, count = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return the rows of some batches as one; dictionaries hold what is there, in the order in which it comes."""
+    whole = pa.Table.from_batches(batches)
+    for place, field in enumerate(whole.schema):
+        if pa.types.is_dictionary(field.type):
+            plain = whole.column(place).cast(field.type.value_type)
+            whole = whole.set_column(place, field, plain.dictionary_encode().cast(field.type))
+    return whole.combine_chunks().to_batches()[0]
+
+
 def batch_rows(contract: Contract) -> int:
     """Return how many rows of a contract a batch has at most, so that its images' pixels take little memory."""
     image = contract.image
@@ -123,6 +150,14 @@ def read_metadata(file: IO[bytes]) -> dict[str, str] | None:
         return None
 
 
+def column_bytes(path: Path, name: str) -> int:
+    """Return how many bytes a column takes in a Parquet file, compressed."""
+    with pq.ParquetFile(path) as file:
+        groups = [file.metadata.row_group(place) for place in range(file.metadata.num_row_groups)]
+        columns = [group.column(place) for group in groups for place in range(group.num_columns)]
+        return sum(each.total_compressed_size for each in columns if each.path_in_schema.split(".")[0] == name)
+
+
 def read_table(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """Return a whole file, or a folder of parts, as a table: only for what is known to fit in memory."""
     tables = []
@@ -152,10 +187,11 @@ def read_masked(path: Path, mask: NDArray[np.bool_], columns: Sequence[str] | No
 
 
 def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    """Open a writer: dictionaries where values repeat, split byte streams where they are floats."""
+    """Open a writer: dictionaries where values repeat, lists of codes too; split byte streams where they are floats."""
     repeating = [
         field.name for field in schema if pa.types.is_dictionary(field.type) or pa.types.is_boolean(field.type)
     ]
+    repeating += [f"{field.name}.list.element" for field in schema if pa.types.is_fixed_size_list(field.type)]
     floats = [field.name for field in schema if pa.types.is_floating(field.type)]
     return pq.ParquetWriter(
         path,

@@ -9,14 +9,16 @@ from tasks.storage import atomic
 
 if TYPE_CHECKING:
     from models import Model
+    from models.images.upscaling import Upscaling
+    from models.life import State
 
-__all__ = ["load_model", "save_model"]
+__all__ = ["load_model", "load_state", "save_model"]
 
 _WEIGHTS, _DESCRIPTION = "weights.safetensors", "model.json"
 _FORM = 1  # of the folder; raised when a reader of the old one could not read the new one
 
 
-def save_model(folder: Path, model: "Model", described: dict[str, Any]) -> Path:
+def save_model(folder: Path, model: "Model | Upscaling", described: dict[str, Any]) -> Path:
     """Write a model and what is known of it as a folder, whole or not at all, in the place of an older one.
 
     Raises:
@@ -42,10 +44,23 @@ def load_model(folder: Path) -> tuple["Model", dict[str, Any]]:
     Raises:
         ModelError: there is none, or of a form or name that is not known.
     """
+    from models import IMAGE_MODELS, MODELS
+
+    tensors, described = load_state(folder)
+    known = IMAGE_MODELS if described.get("images") else MODELS
+    if described.get("model") not in known:
+        raise _unknown(folder)
+    return known[described["model"]].from_state(tensors, described["config"]), described
+
+
+def load_state(folder: Path) -> "State":
+    """Return the weights in a model's folder, and what is known of it.
+
+    Raises:
+        ModelError: there is none, or of a form that is not known.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
-
-    from models import IMAGE_MODELS, MODELS
 
     try:
         described: dict[str, Any] = json.loads((folder / _DESCRIPTION).read_text(encoding="utf-8"))
@@ -56,7 +71,10 @@ def load_model(folder: Path) -> tuple["Model", dict[str, Any]]:
             f"{folder} has none that can be read",
             "Train again",
         ) from None
-    known = IMAGE_MODELS if described.get("images") else MODELS
-    if described.get("form") != _FORM or described.get("model") not in known:
-        raise ModelError("a model is of a form that is known", f"{folder} is not", "Train again with this version")
-    return known[described["model"]].from_state(tensors, described["config"]), described
+    if described.get("form") != _FORM:
+        raise _unknown(folder)
+    return tensors, described
+
+
+def _unknown(folder: Path) -> ModelError:
+    return ModelError("a model is of a form that is known", f"{folder} is not", "Train again with this version")
