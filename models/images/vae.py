@@ -154,6 +154,13 @@ class VariationalImages(Joint):
         """Return (n,) rows with the images that (n, Z) codes stand for beside the rows' other columns."""
         return self._drawn(x, lambda features, rows: self._decoded(z[rows], features))
 
+    def code_scale(self) -> tuple[Tensor, Tensor]:
+        """Return the (Z,) means and spreads of codes that are drawn, which are those of images learned from."""
+        own = torch.Generator().manual_seed(_NOISE_SEED)
+        features = self._learned.features(self._learned.draw(_LOOKED, generator=own))
+        z = learned(self.mixture).draw(features, generator=own)
+        return z.mean(0), z.std(0)
+
     def log_prob(self, x: Encoded) -> Tensor:
         """Return (N,) lower bounds of the log-densities of (N,) rows, of pixels as numbers from -1 to 1.
 
@@ -232,4 +239,4 @@ class VariationalImages(Joint):
 
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
-_LOOKED = 2_048  # images that the pixels' spread is seen from
+_LOOKED = 2_048  # images that the spreads of pixels and codes are seen from
