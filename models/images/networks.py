@@ -100,13 +100,16 @@ class Unet(nn.Module):
         blocks: of the second level; the first has one on the way down and one on the way up.
         features: P.
         generator: for the parameters at the start.
+        images: how many it looks at together, channel after channel: the one that it answers for, and those beside it.
     """
 
-    def __init__(self, frame: Frame, channels: int, blocks: int, features: int, *, generator: torch.Generator) -> None:
+    def __init__(
+        self, frame: Frame, channels: int, blocks: int, features: int, *, generator: torch.Generator, images: int = 1
+    ) -> None:
         super().__init__()
         self.frame, twice, told = frame, 2 * channels, 4 * channels
         self.told = Timed(features, told, generator=generator)
-        self.enter = conv(frame.depth, channels, 3, generator=generator)
+        self.enter = conv(images * frame.depth, channels, 3, generator=generator)
         self.fine = nn.ModuleList(Block(channels, told, generator=generator) for _ in range(2))
         self.halve = conv(channels, twice, 2, stride=2, generator=generator)
         self.coarse = nn.ModuleList(Block(twice, told, generator=generator) for _ in range(blocks))
@@ -116,7 +119,7 @@ class Unet(nn.Module):
         self.leave = conv(channels, frame.depth, 3, gain=0.0, generator=generator)
 
     def forward(self, x: Tensor, time: Tensor, features: Tensor) -> Tensor:
-        """Return (n, c, h, w) float32 for (n, c, h, w) numbers at (n,) times, given (n, P) features."""
+        """Return (n, c, h, w) float32 for (n, images * c, h, w) numbers at (n,) times, given (n, P) features."""
         told = self.told.at(time, features)
         fine = self.fine[0](self.enter(self.frame.cells(x)), told)
         coarse = self.halve(fine)
