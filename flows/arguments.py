@@ -32,6 +32,9 @@ def parser() -> argparse.ArgumentParser:
             sub.add_argument("--key", type=Path, metavar="PUB", help="the public key that must have signed it")
     _add_detect(commands)
     _add_segment(commands)
+    _add_encode(commands)
+    _add_decode(commands)
+    _add_upscale(commands)
     _add_key(commands.add_parser("key", help="make a signing key").add_subparsers(required=True, metavar="COMMAND"))
     _add_prune(commands)
     _add_doctor(commands)
@@ -149,6 +152,46 @@ def _add_segment(commands: Any) -> None:  # noqa: ANN401
     number.add_argument("--most", type=int, metavar="K", help="how many are sought at most; default: 12")
     sub.add_argument("--by", action="append", metavar="COLUMN", help="tells rows apart; may be repeated; default: all")
     sub.add_argument("--seed", type=int, metavar="N", help="seed of all randomness; default: 0")
+
+
+def _add_encode(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "encode", words="turn images into latent codes by a release's model, and say what that keeps")
+    sub.add_argument("release", metavar="RELEASE", help="a release of a model with codes, or its contract's folder")
+    sub.add_argument("data", metavar="DATA", help="the images: a file, folder, glob or URI")
+    sub.add_argument("--to", metavar="URI", help="the Parquet file to write; default: latents.parquet")
+    sub.add_argument("--bits", type=int, metavar="N", help="of each number of a code, 2 to 8; default: 8")
+    sub.add_argument("--contract", metavar="CONTRACT", help="says how the data is written; default: as is usual")
+    sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
+
+
+def _add_decode(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "decode", words="turn latent codes back into images by the model that they are of")
+    sub.add_argument("release", metavar="RELEASE", help="the release that the codes are of, or its contract's folder")
+    sub.add_argument("data", metavar="LATENTS", help="a file that encode wrote; a path or URI")
+    sub.add_argument("--to", metavar="URI", help="the Parquet file to write; default: images.parquet")
+
+
+def _add_upscale(commands: Any) -> None:  # noqa: ANN401
+    sub = _add(commands, "upscale", words="enlarge small images as a contract's images teach, and say how well")
+    sub.add_argument(
+        "contract", metavar="CONTRACT", help="of the large images: a name under data_contracts/, or a path"
+    )
+    sub.add_argument("data", metavar="DATA", help="the small images: a file, folder, glob or URI")
+    sub.add_argument("--to", metavar="URI", help="the Parquet file to write; default: images.parquet")
+    sub.add_argument("--factor", type=int, metavar="N", help="how many times larger each side becomes; default: 2")
+    sub.add_argument(
+        "--draw", action="store_true", help="draw one image that each may be of; default: the mean of all of them"
+    )
+    sub.add_argument("--seed", type=int, metavar="N", help="seed of all randomness; default: 0")
+    length = sub.add_mutually_exclusive_group()
+    length.add_argument(
+        "--budget", type=float, dest="budget_seconds", metavar="SECONDS", help="upper bound on training; default: 600"
+    )
+    length.add_argument("--steps", type=int, metavar="N", help="training steps, instead of the plan and the budget")
+    sub.add_argument(
+        "--source", metavar="URI", help="images to learn from; default: the source that the contract names"
+    )
+    sub.add_argument("--runs", metavar="FOLDER", help="folder of the runs' artefacts; default: runs")
 
 
 def _add_key(commands: Any) -> None:  # noqa: ANN401

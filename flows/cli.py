@@ -8,6 +8,9 @@
     likeness show RELEASE            what it is and what it scored; opens its report where there is a screen
     likeness detect RELEASE DATA     which of new rows are anomalies, and why
     likeness segment OF [DATA]       a few segments of rows, or of an image's pixels, and what each is like
+    likeness encode RELEASE DATA     images as latent codes, and what these keep of them
+    likeness decode RELEASE LATENTS  latent codes as images again
+    likeness upscale CONTRACT DATA   small images enlarged as a contract's images teach
     likeness key new                 a key to sign releases with
     likeness prune                   old releases go
     likeness doctor                  versions, storage, key, server, work pool: what is amiss, and what to do
@@ -26,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_contracts.contract import Contract
 from data_contracts.errors import ContractError, DataError, LikenessError, ReleaseError
-from flows import console, embedded
+from flows import console, console_images, embedded
 from flows.arguments import parser
 
 if TYPE_CHECKING:
@@ -96,6 +99,33 @@ def _segment(asked: argparse.Namespace) -> None:
     with _server():
         from flows.segment import segmentation
     console.show_segmented(segmentation(**values), as_json=asked.json)
+
+
+def _encode(asked: argparse.Namespace) -> None:
+    from flows.parameters import Encoding
+
+    values = _checked(Encoding, asked, command="encode")
+    with _server():
+        from flows.encode import encoding
+    console_images.show_encoded(encoding(**values), as_json=asked.json)
+
+
+def _decode(asked: argparse.Namespace) -> None:
+    from flows.parameters import Decoding
+
+    values = _checked(Decoding, asked, command="decode")
+    with _server():
+        from flows.encode import decoding
+    console_images.show_decoded(decoding(**values), as_json=asked.json)
+
+
+def _upscale(asked: argparse.Namespace) -> None:
+    from flows.parameters import Upscaling
+
+    values = _checked(Upscaling, asked, command="upscale")
+    with _server():
+        from flows.upscale import upscaling
+    console_images.show_upscaled(upscaling(**values), as_json=asked.json)
 
 
 @contextmanager
@@ -230,6 +260,9 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "sweep": _sweep,
     "detect": _detect,
     "segment": _segment,
+    "encode": _encode,
+    "decode": _decode,
+    "upscale": _upscale,
     "infer": _infer,
     "check": _check,
     "verify": _verify,

@@ -19,22 +19,27 @@ from prefect.cache_policies import NO_CACHE
 from prefect.tasks import MaterializingTask
 
 from data_contracts import Contract, LikenessError, odcs
+from flows.console_images import told_of_codes
 from tasks.detect import Detected
 from tasks.detect_each import DetectedEach
+from tasks.encode import Coded
 from tasks.places import child, link
 from tasks.publish import Release, publish
 from tasks.references import Judgement, Score, Verdict
 from tasks.reports.standing import standing
 from tasks.segmenting.said import Segmented
+from tasks.upscale import Upscaled
 
 __all__ = [
     "publishing",
     "run_name",
     "show_detected",
     "show_each",
+    "show_encoded",
     "show_release",
     "show_segmented",
     "show_sweep",
+    "show_upscaled",
     "show_verdict",
 ]
 
@@ -125,6 +130,23 @@ def show_each(found: DetectedEach) -> None:
     counts = ("judged", "unread", "waiting", "drifted", "broken", "judged_before", "unread_before")
     table = [{"what": name.replace("_", " "), "count": getattr(found, name)} for name in counts]
     _told(create_table_artifact, key=f"{_key(found.contract)}-files", table=table, description=word)
+
+
+def show_encoded(coded: Coded) -> None:
+    """Put on the run's page what codes take and keep."""
+    word = f"{coded.images:,} images as codes of {coded.contract} {coded.release}"
+    lines = [f"## {word}", *(f"- {line}" for line in told_of_codes(coded)), "", f"All codes: {link(coded.uri)}"]
+    _told(create_markdown_artifact, key=f"{_key(coded.contract)}-codes", markdown="\n".join(lines), description=word)
+
+
+def show_upscaled(upscaled: Upscaled) -> None:
+    """Put on the run's page how well images are enlarged."""
+    rows = [
+        {"images": each.way, "PSNR, dB": _brief(each.psnr), "classes named rightly": _brief(each.accuracy)}
+        for each in upscaled.ways
+    ]
+    word = f"{upscaled.images:,} images enlarged; {upscaled.judged:,} that were held out, made small and large again"
+    _told(create_table_artifact, key=f"{_key(upscaled.contract)}-enlarged", table=rows, description=word)
 
 
 def publishing(contract: Contract, *, root: str) -> MaterializingTask[..., Release]:

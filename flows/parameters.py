@@ -12,7 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from data_contracts.contract import ModelName
 
-__all__ = ["Detection", "EachDetection", "Retention", "Segmentation", "Sweep", "Synthesis", "takes"]
+__all__ = [
+    "Decoding", "Detection", "EachDetection", "Encoding", "Retention", "Segmentation", "Sweep", "Synthesis",
+    "Upscaling", "takes",
+]  # fmt: skip
 
 
 BUDGET_OF_TABLES, BUDGET_OF_IMAGES = 60.0, 600.0
@@ -159,6 +162,82 @@ class Segmentation(BaseModel):
     most: int = Field(12, ge=1, le=64, description="Segments that are sought at most.")
     by: list[str] = Field([], description="Columns that tell rows apart. Empty: all but keys.")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of all randomness: the same seed gives the same bytes.")
+
+
+class Encoding(BaseModel):
+    """What one run of `encode` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    release: _Location = Field(
+        "releases/fashion_mnist",
+        description="A release whose model has latent codes, or its contract's folder: a path or an fsspec URI.",
+    )
+    data: _Location = Field(
+        "datasets/fashion_mnist.parquet",
+        description="Path or URI of the images. A password is named, not written: ${secret:NAME} or ${NAME}.",
+    )
+    to: _Location = Field(
+        "latents.parquet", description="The Parquet file that is written: a path or an fsspec URI (s3://...)."
+    )
+    bits: int = Field(8, ge=2, le=8, description="Bits of each number of a code.")
+    contract: str | None = Field(
+        None, description="Name or path of a contract that says how the data is written; empty: as is usual."
+    )
+    runs: _Location = Field(
+        "runs", description="Folder of the runs' artefacts, a path or an fsspec URI; it holds the images."
+    )
+
+
+class Decoding(BaseModel):
+    """What one run of `decode` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    release: _Location = Field(
+        "releases/fashion_mnist", description="The release that the codes are of: a path or an fsspec URI."
+    )
+    data: _Location = Field("latents.parquet", description="Path or URI of a file that `encode` wrote.")
+    to: _Location = Field(
+        "images.parquet", description="The Parquet file that is written: a path or an fsspec URI (s3://...)."
+    )
+
+
+class Upscaling(BaseModel):
+    """What one run of `upscale` is asked for."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    contract: str = Field(
+        "fashion_mnist", description="Name of a contract of images under data_contracts/, or a path to one."
+    )
+    data: _Location = Field(
+        "small.parquet",
+        description="Path or URI of the small images. A password is named, not written: ${secret:NAME} or ${NAME}.",
+    )
+    to: _Location = Field(
+        "images.parquet", description="The Parquet file that is written: a path or an fsspec URI (s3://...)."
+    )
+    factor: int = Field(2, ge=2, le=8, description="How many times larger each side becomes: that of the contract.")
+    draw: bool = Field(
+        default=False, description="Draw one image that each may be of; without it, the mean of all of them."
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness: the same seed gives the same bytes.")
+    budget_seconds: float | None = Field(
+        None, gt=0, description="Upper bound on training time; the plan usually ends before. Empty: 600."
+    )
+    steps: int | None = Field(None, ge=1, description="Training steps, instead of the plan and the budget.")
+    source: _Location | None = Field(
+        None, description="Path or URI of the images to learn from; empty: the source that the contract names."
+    )
+    runs: _Location = Field(
+        "runs", description="Folder of the runs' artefacts, a path or an fsspec URI; it holds real data."
+    )
+
+    @property
+    def budget(self) -> float | None:
+        """Return the seconds that training may take; None: a number of steps bounds it."""
+        return None if self.steps is not None else self.budget_seconds or BUDGET_OF_IMAGES
 
 
 class Sweep(BaseModel):

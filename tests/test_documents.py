@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.parameters import Detection, EachDetection, Retention, Segmentation, Sweep, Synthesis
+from flows.parameters import (
+    Decoding,
+    Detection,
+    EachDetection,
+    Encoding,
+    Retention,
+    Segmentation,
+    Sweep,
+    Synthesis,
+    Upscaling,
+)
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "datasets").glob("*.md")]
@@ -55,6 +65,9 @@ def test_a_deployment_names_a_flow_that_loads_and_parameters_that_it_takes(deplo
         "detect": Detection,
         "segment": Segmentation,
         "detect-each": EachDetection,
+        "encode": Encoding,
+        "decode": Decoding,
+        "upscale": Upscaling,
     }
     parameters[flow.name](**deployment["parameters"])
 
