@@ -19,7 +19,7 @@ from prefect.cache_policies import NO_CACHE
 
 from data_contracts import Column, Contract, DataError, Failure, LikenessError, Source
 from data_contracts.arrow import nullable_schema
-from tasks.parquet import write_parquet
+from tasks.parquet import BATCH_ROWS, regrouped, write_parquet
 from tasks.progress import counted, progress
 from tasks.readers import read, spelling_of
 from tasks.readers.cells import cast
@@ -80,8 +80,11 @@ def ingest(contract: Contract, *, run: str, source: str | None = None) -> Refere
     path = Path(run) / "source.parquet"
     try:
         with progress("reading source") as advance:
-            batches = _batches(contract, origin, _Tally(contract), notes=path.with_name("left-out.json"))
-            reference = write_parquet(path, counted(batches, advance), schema=nullable_schema(contract))
+            found = _batches(contract, origin, _Tally(contract), notes=path.with_name("left-out.json"))
+            batches = counted(found, advance)
+            if contract.image is None:  # many small files would make many small batches, of which each step has a cost
+                batches = regrouped(batches, BATCH_ROWS)
+            reference = write_parquet(path, batches, schema=nullable_schema(contract))
     except LikenessError as error:
         error.__context__ = error.__cause__ = None  # what a library said of the cells it read goes no further
         raise
