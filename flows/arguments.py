@@ -115,7 +115,7 @@ def _add_detect(commands: Any) -> None:  # noqa: ANN401
     sub.add_argument(
         "release",
         metavar="RELEASE",
-        help="a release, or its contract's folder: the latest; a path or URI; or the folder of a run, which finds more",
+        help="a release, or its contract's folder: the latest; a path or URI; or the folder of a run: by its rows",
     )
     sub.add_argument("data", metavar="DATA", help="the new rows: a file, folder, glob, URI or database URL")
     sub.add_argument(
