@@ -39,7 +39,7 @@ def test_each_bit_more_keeps_more():
 
 def test_the_grid_of_a_model_spans_its_codes():
     x = bars(200)
-    model = fit("vae", x, steps=5)
+    model = fit("vae", x, steps=20)
     grid = Grid.of(model, 6)
     numbers = grid.numbered(model.encode(x)[0])
 

@@ -103,7 +103,7 @@ def test_who_is_overtaken_takes_its_release_back(run, root):
 
 
 def test_two_processes_at_once_get_a_version_each_and_follow_one_another(root, tmp_path):
-    module = str(Path(__file__).with_name("release_making.py"))
+    module = str(Path(__file__).parents[1] / "release_making.py")
     publishers = [
         subprocess.Popen(  # noqa: S603 - this very interpreter
             [sys.executable, "-W", "ignore", "-c", PUBLISH, module, str(tmp_path / str(place)), root, str(10 * place)]
