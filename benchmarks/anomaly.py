@@ -92,11 +92,11 @@ def _done(detector: Contender, name: str, seed: int, split: Split, asked: argpar
         return record | {"failed": failed}
     p_values = folder / "p_values.npy"
     told = np.load(p_values) if p_values.exists() else None
-    measures = _measures(np.load(folder / "scores.npy"), split.odd, told)
-    return record | {"costs": json.loads((folder / FIGURES).read_text()), "measures": measures}
+    found = measures(np.load(folder / "scores.npy"), split.odd, told)
+    return record | {"costs": json.loads((folder / FIGURES).read_text()), "measures": found}
 
 
-def _measures(
+def measures(
     scores: NDArray[np.float64], odd: NDArray[np.bool_], p_values: NDArray[np.float64] | None
 ) -> dict[str, float]:
     """Return how well scores tell odd rows; and, by p-values, how many usual ones are called odd and odd ones found."""

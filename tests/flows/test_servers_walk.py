@@ -34,7 +34,7 @@ def test_a_run_goes_on_whatever_is_killed_at_whichever_step(prefect, calm, contr
     run = place.start(prefect)
 
     for step in steps:
-        until(lambda step=step: place.kept(step) and prefect.processes(run=run))
+        until(lambda step=step: place.kept(step) and prefect.processes(run=run), seconds=600)
         gone = draw.choice([(), ("worker",), ("worker", "server")])  # the process alone, its worker too, all
         kill(*prefect.processes(run=run), *(prefect.started[name].pid for name in gone))
         until(lambda: not prefect.processes(run=run))
