@@ -45,12 +45,14 @@ def desk(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow  # three releases, and what they are good for: two to four minutes of a processor
+@pytest.mark.timeout(900)
 def test_the_walk_of_the_quickstart_ends_as_it_says(desk):
     paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": paths}
     script = "set -euo pipefail\n" + "\n".join(BLOCKS)
     ended = subprocess.run(  # noqa: S603 - our own page
-        ["/bin/bash", "-c", script], cwd=desk, env=environment, capture_output=True, text=True, check=False, timeout=280
+        ["/bin/bash", "-c", script], cwd=desk, env=environment, capture_output=True, text=True, check=False, timeout=800
     )
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     assert len(list((desk / "releases" / "orders").glob("0.1.0-*"))) == 3
