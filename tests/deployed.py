@@ -91,7 +91,7 @@ def deployed(started: Prefect, **variables: str) -> Iterator[Prefect]:
 def _hasten(prefect: Prefect) -> None:
     """Put the automations on the server again, with shorter waits."""
     text = (ROOT / "automations.toml").read_text()
-    for earnest, quick in (("within = 180", "within = 40"), ("within = 30", "within = 12")):
+    for earnest, quick in (("within = 180", "within = 60"), ("within = 30", "within = 12")):
         assert text.count(earnest) == 1
         text = text.replace(earnest, quick)
     file = prefect.home / "automations.toml"

@@ -156,7 +156,9 @@ class Prefect:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
         if ended.returncode != 0:
-            raise subprocess.CalledProcessError(ended.returncode, command, ended.stdout)
+            error = subprocess.CalledProcessError(ended.returncode, command, ended.stdout)
+            error.add_note(ended.stdout)
+            raise error
         return ended.stdout
 
     def _answers(self) -> bool:
