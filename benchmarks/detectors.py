@@ -20,6 +20,7 @@ from models.encoding import Encoder
 from tasks.calibrate import calibrate
 from tasks.detecting.calibration import Calibration
 from tasks.detecting.distance import judge_of
+from tasks.detecting.scoring import Scorer
 from tasks.references import Reference
 from tasks.storage import digest_file
 from tasks.train import train as learn
@@ -57,18 +58,13 @@ def _by_rows(contract: Contract, run: Path, *, seed: int, model: str) -> tuple[A
 
 def _by_model(contract: Contract, run: Path, *, seed: int, model: str) -> tuple[Any, Calibration]:
     """Return the density of a model that the flow's own steps trained, and its calibration."""
-    from models.surprise import Surprise
-    from tasks.learning.modelfiles import load_model
-
     learned, held = (
         Reference(str(path), digest_file(path), pq.read_metadata(path).num_rows)
         for path in (run / "train.parquet", run / "holdout.parquet")
     )
     trained = learn.fn(contract, learned, run=str(run), model=model, seed=seed, budget_seconds=60.0)
     (kept,) = calibrate.fn(contract, trained, held, run=str(run), seed=seed)
-    fitted, described = load_model(Path(trained.uri))
-    encoder = Encoder.from_state(contract.columns, described["columns"])
-    return Surprise(fitted, encoder, rows=described["rows"]), Calibration.read(Path(kept.uri))
+    return Scorer.load(contract, Path(trained.uri)), Calibration.read(Path(kept.uri))
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ class Surprise:
             unfit: (N, C) cells that are not what their column holds; None: none.
             ruled: (N, C) cells between which a rule is broken; None: none.
         """
-        beside = costs(self.encoder, batch, unseen=self.unseen, unfit=unfit, ruled=ruled)
         x = self.encoder.encode(batch)
+        beside = costs(self.encoder, batch, x.codes, unseen=self.unseen, unfit=unfit, ruled=ruled)
         x = x if unfit is None else self._without(x, torch.from_numpy(unfit))
         return Odd(x, beside, beside.sum(1) - self._log_prob(x))
 
@@ -149,6 +149,7 @@ class Surprise:
 def costs(
     encoder: Encoder,
     batch: pa.RecordBatch,
+    codes: Tensor,
     *,
     unseen: float,
     unfit: NDArray[np.bool_] | None = None,
@@ -159,11 +160,12 @@ def costs(
     Args:
         encoder: that knows which values were learned.
         batch: with the contract's columns.
+        codes: (N, C) of the batch, as the encoder has them.
         unseen: what a cell without a code costs.
         unfit: (N, C) cells that are not what their column holds; None: none.
         ruled: (N, C) cells between which a rule is broken; None: none.
     """
     none = np.zeros((batch.num_rows, len(encoder.columns)), bool)
     unfit, ruled = none if unfit is None else unfit, none if ruled is None else ruled
-    unknown = (encoder.encode(batch).codes == UNKNOWN).numpy() & ~unfit
+    unknown = (codes == UNKNOWN).numpy() & ~unfit
     return np.asarray(BROKEN * (unfit | ruled) + unseen * unknown + np.where(unfit, 0.0, encoder.beyond(batch)))

@@ -55,8 +55,9 @@ class Distance:
             unfit: (N, C) cells that are not what their column holds; None: none.
             ruled: (N, C) cells between which a rule is broken; None: none.
         """
-        beside = costs(self.points.encoder, batch, unseen=self.unseen, unfit=unfit, ruled=ruled)
-        x = self.points.of(batch, without=unfit)
+        codes = self.points.encoder.encode(batch).codes
+        beside = costs(self.points.encoder, batch, codes, unseen=self.unseen, unfit=unfit, ruled=ruled)
+        x = self.points.of(batch, codes, without=unfit)
         return Odd(x, beside, beside.sum(1) + self._scores(x, self._near))
 
     def parts(self, odd: Odd[Tensor]) -> NDArray[np.float64]:

@@ -121,8 +121,7 @@ class _Disturb:
         level = torch.randint(len(_LEVELS), (_ROWS,), generator=self.generator)
         spread = _LEVELS[level]
         x = self._known()
-        other = [span for span in self.coded if span.stop > span.start]
-        for span in other:
+        for span in self.coded:
             moved = torch.rand(_ROWS, generator=self.generator) < spread / (1 + spread)
             x[:, span] = torch.where(moved[:, None], self._known()[:, span], x[:, span])
         noise = torch.randn(x.shape, generator=self.generator)

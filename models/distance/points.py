@@ -57,20 +57,23 @@ class Points:
         ]
         return cls(encoder, centre, scale, tuple(slots))
 
-    def of(self, batch: pa.RecordBatch, *, without: NDArray[np.bool_] | None = None) -> Tensor:
+    def of(
+        self, batch: pa.RecordBatch, codes: Tensor | None = None, *, without: NDArray[np.bool_] | None = None
+    ) -> Tensor:
         """Return the (N, P) float32 points of a batch's (N,) rows.
 
         Args:
             batch: with the contract's columns.
+            codes: (N, C) of the batch, where the encoder was asked already.
             without: (N, C) cells that are passed over; None: none.
         """
-        codes = self.encoder.encode(batch).codes.numpy()
+        known = (self.encoder.encode(batch).codes if codes is None else codes).numpy()
         if without is not None:
-            codes = np.where(without, UNKNOWN, codes)
+            known = np.where(without, UNKNOWN, known)
         parts = [
             part
             for place in range(len(self.encoder.columns))
-            for part in self._column(batch, place, codes[:, self.encoder.spans[place].code])
+            for part in self._column(batch, place, known[:, self.encoder.spans[place].code])
         ]
         return torch.from_numpy(np.concatenate([np.zeros((batch.num_rows, 0)), *parts], 1).astype(np.float32))
 
