@@ -62,7 +62,7 @@ def _by_model(contract: Contract, run: Path, *, seed: int, model: str) -> tuple[
         Reference(str(path), digest_file(path), pq.read_metadata(path).num_rows)
         for path in (run / "train.parquet", run / "holdout.parquet")
     )
-    trained = learn.fn(contract, learned, run=str(run), model=model, seed=seed, budget_seconds=60.0)
+    trained = learn.fn(contract, learned, run=str(run), model=model, seed=seed)
     (kept,) = calibrate.fn(contract, trained, held, run=str(run), seed=seed)
     return Scorer.load(contract, Path(trained.uri)), Calibration.read(Path(kept.uri))
 
