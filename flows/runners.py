@@ -12,11 +12,12 @@ import os
 import re
 from typing import Any
 
+from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from data_contracts import LikenessError
 
-__all__ = ["RUNNER", "runner"]
+__all__ = ["RUNNER", "runner", "spreads"]
 
 RUNNER = "LIKENESS_TASK_RUNNER"
 """The variable of the environment."""
@@ -44,6 +45,15 @@ def runner(word: str | None = None) -> TaskRunner[Any]:
     )
 
 
+def spreads() -> bool:
+    """Return whether the tasks of the flow under way are done on a cluster that is there, with processors of its own.
+
+    Processes of this machine have none that one process would not use.
+    """
+    flow = FlowRunContext.get()
+    return flow is not None and getattr(flow.task_runner, "address", None) is not None
+
+
 def _dask(address: str) -> TaskRunner[Any]:
     try:
         from prefect_dask.task_runners import DaskTaskRunner
@@ -65,5 +75,8 @@ def _local() -> Any:  # noqa: ANN401 - Dask is imported late
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     with dask.config.set({"distributed.nanny.pre-spawn-environ": {}}):
         return LocalCluster(  # type: ignore[no-untyped-call]
-            threads_per_worker=1, dashboard_address=None, env=threads
+            threads_per_worker=1,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # else one port for all runs of a machine
+            env=threads,
         )

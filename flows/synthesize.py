@@ -10,6 +10,7 @@
        report           release
        .html
 
+On a cluster, `train_candidate` leaves in candidates/ what each candidate of `auto` learned; `train` keeps the best.
 After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows.
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
 Each step leaves its artefact in the run's folder; what passes between steps are references to them.
@@ -24,7 +25,7 @@ from data_contracts import odcs, selecting
 from flows.gate import judge, require, require_champion
 from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
-from flows.runners import runner
+from flows.runners import runner, spreads
 from tasks.calibrate import calibrate
 from tasks.compare import compare
 from tasks.gather import gather
@@ -39,6 +40,7 @@ from tasks.select import select
 from tasks.shards import cut
 from tasks.split import split
 from tasks.train import train
+from tasks.train_candidate import candidates, train_candidate
 from tasks.validate import validate
 
 __all__ = ["synthesize"]
@@ -56,15 +58,21 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     validate(contract, source, run=run, name="source")
     parts = split(contract, source, run=run, seed=asked.seed)
     selected = select(parts, selection, run=run, seed=asked.seed)
+    model, budget = asked.model or contract.model, asked.budget(images=contract.image is not None)
+    heats = candidates(contract, model=model, steps=asked.steps, epsilon=asked.epsilon) if spreads() else ()
+    trying = train_candidate.map(
+        unmapped(contract), parts.train, run=run, name=heats, seed=asked.seed, budget_seconds=budget
+    )
     trained = train(
         contract,
         parts.train,
         run=run,
-        model=asked.model or contract.model,
+        model=model,
         seed=asked.seed,
-        budget_seconds=asked.budget(images=contract.image is not None),
+        budget_seconds=budget,
         steps=asked.steps,
         epsilon=asked.epsilon,
+        candidates=tuple(trying.result()),
     )
     calibration = calibrate(contract, trained, parts.holdout, run=run, seed=asked.seed)
     shards = cut(contract, rows=asked.rows or source.rows, selection=selection)

@@ -6,7 +6,7 @@ drawn rows tell who was learned from loses to any that keeps it: likelihood does
 
 When to choose it: where the table is new, and a minute is to be had.
 How it fails, and what is done about it: the budget ends before all have been tried.  What learns in seconds comes
-first and the likeliest winner next; what was cut takes part as it is and ends the contest, and what did not begin is
+first and the likeliest winner next; what was cut takes part as it is and ends the contest, and what took no part is
 recorded as such.
 """
 
@@ -31,7 +31,7 @@ from models.life import FREELY, Density, Fitted, Model, State, Step, Terms, lear
 from models.states import part, prefixed
 from models.trees import Trees
 
-__all__ = ["Auto", "Entry"]
+__all__ = ["CANDIDATES", "Auto", "Entry", "joined"]
 
 CANDIDATES: dict[str, type[Model]] = {"trees": Trees, "autoregressive": Autoregressive, "gmm": GaussianMixture}
 """In the order in which they are tried: a short budget leaves something ripe, a longer one the likeliest winner."""
@@ -46,7 +46,7 @@ class Entry:
 
     Args:
         name: of the model.
-        evidence: nats per row, or one minus how well two samples are told apart; None: it did not begin.
+        evidence: nats per row, or one minus how well two samples are told apart; None: it took no part.
         steps: that it took.
         cut: the budget ended it before its plan did.
         kept: it won.
@@ -65,7 +65,7 @@ class Entry:
     def __str__(self) -> str:
         """Return the entry for people."""
         if self.evidence is None:
-            return f"{self.name}: did not begin, the budget was spent"
+            return f"{self.name}: took no part, the budget was spent"
         cut, kept = " (cut)" if self.cut else "", ", kept" if self.kept else ""
         told = f", tells members apart ({self.told:.3f})" if self.leaks else ""
         return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{kept}"
@@ -101,17 +101,15 @@ class Auto:
         order = torch.randperm(len(x), generator=generator).to(x.codes.device)
         held = min(_MOST_JUDGED, math.ceil(len(x) * _JUDGED_SHARE)) if len(x) > 1 else 0
         judged, learned = x[order[:held] if held else order].to("cpu"), x[order[held:]]
-        seeds = torch.randint(2**62, (len(self.candidates),), generator=generator).tolist()
+        drawn = torch.randint(2**62, (len(CANDIDATES),), generator=generator).tolist()
+        seeds = dict(zip(CANDIDATES, drawn, strict=True))  # of all there are, whoever takes part
         trained, heats = dict[str, Model](), _Heats(terms)
-        for name, seed in zip(self.candidates, seeds, strict=True):
-            if (left := heats.left(name)) is not None:
-                own = torch.Generator().manual_seed(seed)
-                trained[name] = heats.finished(name) or CANDIDATES[name]().fit(
-                    learned, spans, generator=own, terms=left
-                )
-                heats.finish(name, trained[name])
+        for name in self.candidates:
+            own = torch.Generator().manual_seed(seeds[name])
+            if (model := heats.run(name, learned, spans, generator=own)) is not None:
+                trained[name] = model
         members = learned[: 2 * len(judged)].to("cpu") if held >= LEAST_ROWS else None
-        self._decide(trained, judged, spans, members=members, seed=seeds[0])
+        self._decide(trained, judged, spans, members=members, seed=seeds[self.candidates[0]])
         self.fitted = replace(heats.fitted, cut=heats.fitted.cut or len(trained) < len(self.candidates))
         return self
 
@@ -179,6 +177,16 @@ class Auto:
         self.contest = tuple(entries.get(name, Entry(name)) for name in self.candidates)
 
 
+def joined(contests: Sequence[State]) -> State:
+    """Return the checkpoint of a contest whose candidates have ended, each in a contest of its own.
+
+    Args:
+        contests: what each of these left in its checkpoint.
+    """
+    ended = {name: fit for _, config in contests for name, fit in config["ended"].items()}
+    return reduce(or_, [tensors for tensors, _ in contests], {}), {"ended": ended, "now": None, "config": {}}
+
+
 class _Heats:
     """The candidates' fits, one after the other, under the terms of the whole contest.
 
@@ -192,22 +200,33 @@ class _Heats:
         saved = terms.checkpoint.load() if terms.checkpoint is not None else None
         self._saved: State = saved or ({}, {"ended": {}, "now": None})
 
-    def left(self, name: str) -> Terms | None:
-        """Return the terms that a candidate is trained on; None: what came before has spent them.
+    def run(self, name: str, x: Encoded, spans: Sequence[Span], *, generator: torch.Generator) -> Model | None:
+        """Return a candidate that has learned (N,) rows, now or before; None: it takes no part.
 
-        A cut ends the contest: were another to begin in what was left, no number of steps would tell who took them.
+        A cut ends the contest: were another to take part, no number of steps would tell who took them.
         """
+        if self.fitted.cut:
+            return None
+        model = self._finished(name)
+        if model is None and (left := self._left(name)) is not None:
+            model = CANDIDATES[name]().fit(x, spans, generator=generator, terms=left)
+        if model is not None:
+            self._finish(name, model)
+        return model
+
+    def _left(self, name: str) -> Terms | None:
+        """Return the terms that a candidate is trained on; None: what came before has spent them."""
         budget, steps = self.terms.budget_seconds, self.terms.steps
         budget = None if budget is None else budget - self.fitted.seconds
         steps = None if steps is None else steps - self.fitted.steps
-        if self.fitted.cut or (budget is not None and budget <= 0) or (steps is not None and steps <= 0):
+        if (budget is not None and budget <= 0) or (steps is not None and steps <= 0):
             return None
         slot = None if self.terms.checkpoint is None else _Slot(self, name)
         told = None if self.terms.on_progress is None else partial(self._tell, name)
         return replace(self.terms, budget_seconds=budget, steps=steps, on_progress=told, checkpoint=slot)
 
-    def finished(self, name: str) -> Model | None:
-        """Return a candidate that was trained before an interruption."""
+    def _finished(self, name: str) -> Model | None:
+        """Return a candidate that was trained before an interruption, or elsewhere."""
         tensors, config = self._saved
         if name not in config["ended"]:
             return None
@@ -216,7 +235,7 @@ class _Heats:
         model.fitted = Fitted(**{**fitted, "history": tuple(fitted["history"])})
         return model
 
-    def finish(self, name: str, model: Model) -> None:
+    def _finish(self, name: str, model: Model) -> None:
         """Count a candidate's steps, and keep it for the case of an interruption."""
         fitted, so_far = model.fitted, self.fitted
         self.fitted = Fitted(

@@ -1,53 +1,42 @@
 """Train: learn the training rows.
 
-Reads: ``train.parquet``.  Writes: ``<run>/model/`` with ``weights.safetensors`` and ``model.json``; ``training.json``
-with the loss of each step; while it lasts, ``<run>/checkpoint/``; of images, ``samples.png`` as they form.
+Reads: ``train.parquet``, and what candidates that were trained elsewhere left.  Writes: ``<run>/model/`` with
+``weights.safetensors`` and ``model.json``; ``training.json`` with the loss of each step; while it lasts,
+``<run>/checkpoint/``; of images, ``samples.png`` as they form.
 Fails when: the model's name is not known, there are too few rows, or the likelihood is not finite.
 Safe to repeat because: the same rows, seed and steps give the same bytes, the folder is replaced whole, and a training
 that was interrupted goes on from its checkpoint.
 """
 
-import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from data_contracts import Combination, Contract, ModelError, odcs
+from data_contracts import Combination, Contract, ModelError
+from tasks.learning.basis import CHECKPOINT_SECONDS, encoded, fit_of, require_trainable
 from tasks.learning.checkpoints import DiskCheckpoint
 from tasks.learning.combinations import allowed_codes
 from tasks.learning.curves import Curve
 from tasks.learning.modelfiles import save_model
-from tasks.learning.rawimages import to_raw
 from tasks.learning.secrets import secret_generator
 from tasks.learning.sheets import save_sheet
-from tasks.parquet import batch_rows, read_batches
-from tasks.progress import Advance, progress, steps_shown
+from tasks.progress import steps_shown
 from tasks.references import Reference, Trained
 from tasks.steps import once, workplace
 from tasks.storage import digest_folder, write_json
 
 if TYPE_CHECKING:
-    import torch
-
-    from models.encoding import Encoded, Encoder
+    from models.life import State
     from models.privacy import Privacy
 
 __all__ = ["train"]
 
 logger = logging.getLogger(__name__)
-
-CHECKPOINT_SECONDS = (
-    10.0  # between two: a checkpoint of Adult takes a fifth of a second, and so little is learned twice
-)
-
-_LEAST_ROWS = 10  # fewer have no held-out rows to judge a model by
 
 
 def _cut_by_the_clock(trained: Trained, asked: Mapping[str, Any]) -> bool:
@@ -57,7 +46,7 @@ def _cut_by_the_clock(trained: Trained, asked: Mapping[str, Any]) -> bool:
 # a failure repeats exactly: no retries; the artefact lies in the run's folder
 @task(name="train", cache_policy=NO_CACHE)
 @once("model/*", "training.json", "samples.png", chance=_cut_by_the_clock)
-def train(
+def train(  # noqa: PLR0913 - all that a person may ask for, and what is learned already
     contract: Contract,
     train: Reference,
     *,
@@ -67,8 +56,12 @@ def train(
     budget_seconds: float | None = None,
     steps: int | None = None,
     epsilon: float | None = None,
+    candidates: tuple[Trained, ...] = (),
 ) -> Trained:
     """Learn the training rows with the named model, or the contract's.
+
+    A contest whose `candidates` were trained elsewhere goes on from there, as if it had been interrupted before its
+    verdict.
 
     Under `epsilon`, all randomness of the training hangs on a secret too: with the seed alone, which is published,
     the noise could be made again and taken away.
@@ -80,26 +73,23 @@ def train(
     import torch
 
     from models import named
+    from models.auto import joined
     from models.life import Terms
     from models.processors import one_thread
 
     name = model or contract.model
     images = contract.image is not None
     learner = named(name, images=images)()
-    _check(train, budget_seconds=budget_seconds, steps=steps)
+    require_trainable(train, budget_seconds=budget_seconds, steps=steps)
     privacy = _privacy(contract, train, name, epsilon=epsilon)
     generator = torch.Generator().manual_seed(seed) if privacy is None else secret_generator(workplace(Path(run)), seed)
-    encoder, x = _encode(contract, train, generator=generator, privacy=privacy)
-    asked = {
-        "model": name,
-        "plan": repr(getattr(learner, "plan", None)),
-        "seed": seed,
-        "steps": steps,
-        "epsilon": epsilon,
-    }
-    checkpoint = DiskCheckpoint(workplace(Path(run)) / "checkpoint", {**asked, **_basis(contract, train)})
+    encoder, x = encoded(contract, train, generator=generator, privacy=privacy)
+    fit = fit_of(contract, train, learner, model=name, seed=seed, steps=steps, epsilon=epsilon)
+    checkpoint = DiskCheckpoint(workplace(Path(run)) / "checkpoint", fit)
     with one_thread(), steps_shown("training") as follow:
         curve = Curve(follow, checkpoint)
+        if candidates:
+            curve.begin(_ended(candidates, fit), joined)
         sheet = partial(save_sheet, Path(run) / "samples.png") if images else None
         terms = Terms(budget_seconds, steps, curve.told, curve, CHECKPOINT_SECONDS, privacy, sheet)
         learner.fit(x, encoder.spans, generator=generator, terms=terms)
@@ -136,6 +126,12 @@ def train(
     )
 
 
+def _ended(candidates: Sequence[Trained], fit: Mapping[str, Any]) -> list["State"]:
+    """Return what each candidate left; one that cannot be read is trained by the contest."""
+    left = (DiskCheckpoint(Path(candidate.uri), fit).load() for candidate in candidates)
+    return [state for state in left if state is not None]
+
+
 def _privacy(contract: Contract, train: Reference, model: str, *, epsilon: float | None) -> "Privacy | None":
     """Return what is promised to every row.
 
@@ -155,57 +151,3 @@ def _privacy(contract: Contract, train: Reference, model: str, *, epsilon: float
         fact = f"rule {learned[0]!r} is learned from the rows"
         raise ModelError("under epsilon, combinations are the contract's", fact, "List them in the contract")
     return Privacy.over(train.rows, epsilon)
-
-
-def _basis(contract: Contract, train: Reference) -> dict[str, str]:
-    """Return what a fit rests on beside what was asked for: the rows, the contract, the versions."""
-    import torch
-
-    return {
-        "train": train.digest,
-        "contract": hashlib.sha256(odcs.dump(contract).encode()).hexdigest(),
-        "torch": str(torch.__version__),
-        "likeness": _own_version(),
-    }
-
-
-def _own_version() -> str:
-    """Return the version that is installed; none where Likeness is run from its sources alone."""
-    try:
-        return version("likeness")
-    except PackageNotFoundError:
-        return ""
-
-
-def _check(train: Reference, *, budget_seconds: float | None, steps: int | None) -> None:
-    """Refuse what cannot train.
-
-    Raises:
-        ModelError: too few rows, or a budget of nothing.
-    """
-    if train.rows < _LEAST_ROWS:
-        fact, remedy = f"there are {train.rows:,}", "Bring more rows, or hold fewer out"
-        raise ModelError(f"a model learns from at least {_LEAST_ROWS} rows", fact, remedy)
-    if (budget_seconds is not None and budget_seconds <= 0) or (steps is not None and steps < 1):
-        raise ModelError("a budget lets a model train", "it is zero or less", "Give seconds above 0 or steps from 1")
-
-
-def _encode(
-    contract: Contract, train: Reference, *, generator: "torch.Generator", privacy: "Privacy | None"
-) -> tuple["Encoder", "Encoded"]:
-    """Return the encoder of the training rows, and all of them encoded: two passes over the file."""
-    from models.encoding import Encoded, Encoder
-
-    path = Path(train.uri)
-    with progress("encoding", total=2 * train.rows) as advance:
-        encoder = Encoder.fit(contract.columns, _read(contract, path, advance), privacy=privacy, generator=generator)
-        batches = _read(contract, path, advance)
-        return encoder, Encoded.join([encoder.encode(batch, generator=generator) for batch in batches])
-
-
-def _read(contract: Contract, path: Path, advance: Advance) -> Iterator[pa.RecordBatch]:
-    """Yield the rows in batches, images as their pixels in a row."""
-    image = contract.image
-    for batch in read_batches(path, rows=batch_rows(contract)):
-        yield batch if image is None else to_raw(batch, image)
-        advance(batch.num_rows, "")

@@ -5,6 +5,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from models.life import Checkpoint, Progress, State, Step
 
 __all__ = ["Curve"]
@@ -30,6 +32,16 @@ class Curve:
         """Take in a step."""
         self.steps.append({"loss": step.loss if math.isfinite(step.loss) else None, "note": step.note})
         self.follow(step)
+
+    def begin(self, ended: "Sequence[State]", join: "Callable[[Sequence[State]], State]") -> None:
+        """Keep as one what several fits came to, and their steps one after the other: the next load goes on from there.
+
+        Args:
+            ended: what each left in its checkpoint.
+            join: makes one state of theirs.
+        """
+        self.steps = [step for _, config in ended for step in config[_KEY]]
+        self.save(join(ended))
 
     def load(self) -> "State | None":
         """Return what was saved last, and go on from the steps that it was saved after; None: nothing."""

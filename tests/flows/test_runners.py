@@ -91,7 +91,8 @@ def test_the_bytes_do_not_depend_on_where_shards_are_drawn(word, contract, train
 def test_a_cluster_that_is_there_is_used_and_left_running(contract, trained, alone, tmp_path):
     from distributed import LocalCluster
 
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+    port = {"dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=port) as cluster:
         found = drawn(f"dask:{cluster.scheduler_address}", contract, trained, tmp_path)
 
         assert found.digest == alone

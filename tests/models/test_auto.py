@@ -1,4 +1,4 @@
-"""Laws of the contest: what evidence prefers is kept, what did not begin is told, an interruption changes nothing."""
+"""Laws of the contest: what evidence prefers is kept, what took no part is told, an interruption changes nothing."""
 
 import json
 
@@ -58,7 +58,7 @@ def test_what_the_budget_did_not_reach_is_recorded_and_the_steps_give_the_same_b
 
     assert cut.fitted.cut
     assert [entry.evidence is None for entry in cut.contest] == [False] + [True] * (len(cut.contest) - 1)
-    assert "did not begin" in str(cut.contest[-1])
+    assert "took no part" in str(cut.contest[-1])
     assert all(map(torch.equal, *(one.state()[0].values() for one in (cut, again))))
 
 
