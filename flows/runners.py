@@ -17,7 +17,7 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from data_contracts import LikenessError
 
-__all__ = ["RUNNER", "runner", "spreads"]
+__all__ = ["RUNNER", "apart", "runner", "spreads"]
 
 RUNNER = "LIKENESS_TASK_RUNNER"
 """The variable of the environment."""
@@ -54,6 +54,15 @@ def spreads() -> bool:
     return flow is not None and getattr(flow.task_runner, "address", None) is not None
 
 
+def apart() -> bool:
+    """Return whether the tasks of the flow under way are done in processes, of a cluster or of this machine.
+
+    What works on one thread is done sooner by several of them; threads of one process would share its memory.
+    """
+    flow = FlowRunContext.get()
+    return flow is not None and not isinstance(flow.task_runner, ThreadPoolTaskRunner)
+
+
 def _dask(address: str) -> TaskRunner[Any]:
     try:
         from prefect_dask.task_runners import DaskTaskRunner
@@ -67,7 +76,8 @@ def _dask(address: str) -> TaskRunner[Any]:
 def _local() -> Any:  # noqa: ANN401 - Dask is imported late
     """Start a process for each processor, with one thread for its sums, and no pages to look at.
 
-    Dask's own way to say how many threads changes this process's environment as well.
+    Its port is any that is free, since Dask's own may be another run's.  Dask's own way to say how many threads changes
+    this process's environment as well.
     """
     import dask
     from distributed import LocalCluster

@@ -25,17 +25,19 @@ from data_contracts import odcs, selecting
 from flows.gate import judge, require, require_champion
 from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
-from flows.runners import runner, spreads
+from flows.runners import apart, runner, spreads
 from tasks.calibrate import calibrate
 from tasks.compare import compare
 from tasks.gather import gather
 from tasks.generate import generate
 from tasks.ingest import ingest
+from tasks.measure import measure
 from tasks.open_run import open_run
 from tasks.publish import Release
 from tasks.references import Challenger
 from tasks.report import report
 from tasks.score import score
+from tasks.scoring import groups
 from tasks.select import select
 from tasks.shards import cut
 from tasks.split import split
@@ -81,16 +83,17 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     )
     synthetic = gather(tuple(drawing.result()), run=run)
     validate(replace(contract, minimum_rows=1), synthetic, run=run, name="synthetic")  # as many as were asked for
-    scores = score(
-        contract,
+    measuring = measure.map(
+        unmapped(contract),
         train=selected.judged.train,
         holdout=selected.judged.holdout,
         learned=parts.train,
         synthetic=synthetic,
         run=run,
         seed=asked.seed,
-        trained=trained,
+        families=groups(contract, apart=apart()),
     )
+    scores = score(contract, tuple(measuring.result()), run=run, seed=asked.seed, trained=trained)
     verdict = judge(contract, scores.scores)
     challenger = Challenger(
         selected.judged.train, synthetic, selected.words, scores.scores, verdict=verdict, margin=asked.margin

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from tasks.references import Score
 
-__all__ = ["ColumnDetail", "Details", "Measured", "PairDetail"]
+__all__ = ["ColumnDetail", "Details", "Measured", "PairDetail", "joined"]
 
 _WORST = 10  # named: what one person looks into in an hour
 
@@ -89,6 +89,15 @@ class Measured:
 
     scores: tuple[Score, ...]
     details: Details
+
+
+def joined(parts: Sequence[Measured]) -> Measured:
+    """Return what was measured in parts as one: the scores in the parts' order, one that several have once."""
+    scores = {score.name: score for part in parts for score in part.scores}
+    told = [part.details for part in parts]
+    columns, pairs = (tuple(each for one in told for each in getattr(one, name)) for name in ("columns", "pairs"))
+    images = next((one.images for one in told if one.images is not None), None)
+    return Measured(tuple(scores.values()), Details(columns, pairs, images))
 
 
 def _worst(details: Sequence[Detail]) -> list[Detail]:

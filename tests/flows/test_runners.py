@@ -88,6 +88,21 @@ def test_the_bytes_do_not_depend_on_where_shards_are_drawn(word, contract, train
     assert [child.name() for child in psutil.Process().children() if "spawn" in " ".join(child.cmdline())] == []
 
 
+def test_the_scores_do_not_depend_on_where_they_are_measured(written, at):
+    from flows.synthesize import synthesize
+
+    def measured(word):
+        synthesize.with_options(task_runner=runner(word))(contract=str(written), model="trees", rows=ROWS, runs=word)
+        (run,) = (path.parent for path in (at / word).glob("adult/*/scores.json"))
+        tasks_done = list((at / word).glob("adult/kept/measure-*/step.json"))
+        return len(tasks_done), [(run / name).read_bytes() for name in ("scores.json", "details.json")]
+
+    (once, alone), (often, spread) = measured("threads"), measured("dask")
+
+    assert (once, often) == (1, 4)
+    assert spread == alone
+
+
 def test_a_cluster_that_is_there_is_used_and_left_running(contract, trained, alone, tmp_path):
     from distributed import LocalCluster
 

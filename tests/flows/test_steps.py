@@ -176,6 +176,7 @@ def test_more_rows_train_nothing_again(contract, tmp_path):
         + ["gather"] * 2
         + ["generate"] * 2
         + ["ingest"]
+        + ["measure"] * 2
         + ["score"] * 2
         + ["select", "split", "train"]
         + ["validate"] * 3

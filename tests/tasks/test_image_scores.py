@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scoring_tasks import scored
 from small_images import small_contract, small_images
 
 from data_contracts import Column, Contract, DataError
@@ -16,9 +17,8 @@ from flows.gate import judge
 from tasks.open_run import open_run
 from tasks.parquet import write_parquet
 from tasks.pictures import pixels_of, struct_of
-from tasks.references import Score, Scores
+from tasks.references import Score
 from tasks.reports.words import IMAGE_SCORES, meaning
-from tasks.score import score
 from tasks.scoring import measure
 from tasks.scoring.details import Measured
 from tasks.scoring.frames import frames
@@ -203,9 +203,9 @@ def test_the_task_writes_what_was_seen_of_images_and_no_more_of_tables(
         name: write_parquet(tmp_path / name, table.to_batches(), schema=table.schema) for name, table in parts.items()
     }
 
-    scored: Scores = score.fn(contract, **rows, run=str(tmp_path), seed=3)
+    found = scored(contract, **rows, run=str(tmp_path), seed=3)
 
-    assert scored.scores == measured.scores
+    assert found.scores == measured.scores
     details = json.loads((tmp_path / "details.json").read_text())
     assert details["images"] == json.loads(json.dumps(measured.details.json()["images"]))
     assert "images" not in replace(measured.details, images=None).json()

@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scoring_tasks import scored
 
 from data_contracts import Column, Contract
 from data_contracts.arrow import arrow_schema
-from tasks import score as scoring
+from tasks import measure as measuring
 from tasks import split as splitting
 from tasks.parquet import read_masked, read_sample, read_table, write_parquet
 
@@ -79,12 +80,10 @@ def test_a_large_table_is_split_as_a_sample_of_its_rows(tmp_path, table, monkeyp
 def test_a_score_says_of_how_many_rows_it_is(tmp_path, table, monkeypatch):
     schema = arrow_schema(CONTRACT)
     whole = write_parquet(tmp_path / "source.parquet", read_table(table).to_batches(), schema=schema)
-    monkeypatch.setattr(scoring, "MOST_ROWS", 400)
+    monkeypatch.setattr(measuring, "MOST_ROWS", 400)
     parts = splitting.split.fn(CONTRACT, whole, run=str(tmp_path), seed=0)
 
-    scores = scoring.score.fn(
-        CONTRACT, train=parts.train, holdout=parts.holdout, synthetic=whole, run=str(tmp_path), seed=0
-    )
+    scores = scored(CONTRACT, train=parts.train, holdout=parts.holdout, synthetic=whole, run=str(tmp_path), seed=0)
 
     (shapes,) = (score for score in scores.scores if score.name == "column_shapes")
     assert shapes.rows["synthetic"] == 400

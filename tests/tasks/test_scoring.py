@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from scoring_tasks import scored
 
 from data_contracts import Column, Contract, DataError
 from data_contracts.odcs import find, load
 from tasks.parquet import read_table, write_parquet
 from tasks.references import Score, Trained
 from tasks.reports.words import SCORES
-from tasks.score import score
-from tasks.scoring import measure
+from tasks.scoring import groups, measure
 from tasks.scoring.membership import MEMBERSHIP
 from tasks.scoring.risks import RISKS
 
@@ -159,7 +159,7 @@ def test_the_task_writes_the_same_bytes_twice_and_null_for_nan(tmp_path: Path) -
         for table in [pa.table({"x": rng.normal(size=rows)})]
     }
 
-    first, second = (score.fn(contract, **tables, run=str(tmp_path / run), seed=5) for run in ("a", "b"))
+    first, second = (scored(contract, **tables, run=str(tmp_path / run), seed=5) for run in ("a", "b"))
 
     assert first.digest == second.digest
     details, again = ((tmp_path / run / "details.json").read_bytes() for run in ("a", "b"))
@@ -171,6 +171,24 @@ def test_the_task_writes_the_same_bytes_twice_and_null_for_nan(tmp_path: Path) -
     assert written["two_sample_train"]["value"] == first.scores[4].value
 
 
+@pytest.mark.parametrize("rows", [None, 600, 20], ids=["all rows", "rows that meet conditions", "too few that do"])
+def test_groups_of_families_measured_apart_come_to_the_same_bytes(
+    adult: dict[str, pa.Table], contract: Contract, tmp_path: Path, rows: int | None
+) -> None:
+    tables = {"train": adult["train"].slice(0, rows), "holdout": adult["holdout"].slice(0, rows)}
+    tables |= {"synthetic": adult["fresh"]} | ({"learned": adult["train"]} if rows else {})
+    written = {
+        name: write_parquet(tmp_path / name, each.to_batches(), schema=each.schema) for name, each in tables.items()
+    }
+
+    for run in ("whole", "apart"):
+        scored(contract, **written, run=str(tmp_path / run), seed=4, apart=run == "apart")
+
+    assert len(groups(contract, apart=True)) > 1
+    for name in ("scores.json", "details.json"):
+        assert (tmp_path / "apart" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
 def test_epsilon_is_a_score_where_it_was_spent_and_only_there(tmp_path: Path) -> None:
     contract = Contract(id="t", version="1.0.0", name="t", columns=(Column(name="x", kind="number"),))
     table = pa.table({"x": np.random.default_rng(0).normal(size=60)})
@@ -178,7 +196,7 @@ def test_epsilon_is_a_score_where_it_was_spent_and_only_there(tmp_path: Path) ->
     private = Trained("model", "0", 60, "vae", seed=0, steps=1, seconds=1.0, cut=False, epsilon=2.5, delta=1e-3)
 
     with_it, without = (
-        score.fn(contract, train=rows, holdout=rows, synthetic=rows, run=str(tmp_path), seed=0, trained=trained).scores
+        scored(contract, train=rows, holdout=rows, synthetic=rows, run=str(tmp_path), seed=0, trained=trained).scores
         for trained in (private, replace(private, epsilon=None, delta=None))
     )
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from scoring_tasks import scored
 
 from data_contracts import Column, Comparison, Contract, DataError, ModelError
 from data_contracts.arrow import arrow_schema
@@ -21,7 +22,6 @@ from models.life import Fitted, Guided
 from tasks.generate import _drawing, generate
 from tasks.parquet import write_parquet
 from tasks.reports.words import SCORES
-from tasks.score import score
 from tasks.select import select
 from tasks.shards import Shard
 from tasks.split import split
@@ -237,7 +237,7 @@ def test_scores_of_equally_selected_rows_are_those_of_a_perfect_model(parts, tmp
     """The holdout's rows are what no model surpasses: scored as synthetic, against rows selected like them."""
     judged = select.fn(parts, asked(CONTRACT, where=["channel=web"]), run=str(tmp_path), seed=1).judged
 
-    scores = score.fn(
+    scores = scored(
         CONTRACT,
         train=judged.train,
         holdout=judged.holdout,
@@ -259,7 +259,7 @@ def test_too_few_real_rows_leave_no_score_to_pass_the_gate_by(parts, tmp_path):
 
     judged = select.fn(parts, asked(CONTRACT, where=["channel=phone"]), run=str(tmp_path), seed=1).judged
 
-    scores = score.fn(
+    scores = scored(
         CONTRACT,
         train=judged.train,
         holdout=judged.holdout,
