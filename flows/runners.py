@@ -76,8 +76,7 @@ def _dask(address: str) -> TaskRunner[Any]:
 def _local() -> Any:  # noqa: ANN401 - Dask is imported late
     """Start a process for each processor, with one thread for its sums, and no pages to look at.
 
-    Its port is any that is free, since Dask's own may be another run's.  Dask's own way to say how many threads changes
-    this process's environment as well.
+    Dask's own way to say how many threads changes this process's environment as well.
     """
     import dask
     from distributed import LocalCluster

@@ -13,6 +13,7 @@
 On a cluster, `train_candidate` leaves in candidates/ what each candidate of `auto` learned; `train` keeps the best.
 After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows.
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
+What `score` leaves, `measure` has found, all of it in one task or in several side by side.
 Each step leaves its artefact in the run's folder; what passes between steps are references to them.
 """
 

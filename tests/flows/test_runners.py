@@ -1,4 +1,4 @@
-"""Where shards are drawn does not matter, and what was drawn is not drawn again."""
+"""Where shards are drawn and scores measured does not matter, and what was drawn is not drawn again."""
 
 import os
 import signal
