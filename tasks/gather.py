@@ -5,17 +5,14 @@ Fails when: the run's folder cannot be written.
 Safe to repeat because: the files are those that were drawn, under their own names.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from tasks.keeping import lay
 from tasks.references import Reference
-from tasks.shards import joined
+from tasks.shards import gathered
 from tasks.steps import once
-from tasks.storage import storage_errors
 
 __all__ = ["gather"]
 
@@ -28,10 +25,4 @@ def gather(parts: tuple[Reference, ...], *, run: str) -> Reference:
     Raises:
         ReleaseError: the run's folder cannot be written.
     """
-    folder = Path(run) / "synthetic"
-    laid = [replace(part, uri=str(folder / Path(part.uri).name)) for part in parts]
-    with storage_errors(folder):
-        for part, there in zip(parts, laid, strict=True):
-            if part.uri != there.uri:
-                lay(Path(part.uri), Path(there.uri))
-    return joined(laid)
+    return gathered(parts, Path(run) / "synthetic")

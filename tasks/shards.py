@@ -6,17 +6,19 @@ there are.  A table's first shard has the run's own seed: a table of one shard i
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from data_contracts import Contract
 from data_contracts.conditions import EVERY, Selection
+from tasks.keeping import lay
+from tasks.parquet import parts_of
 from tasks.references import Reference
-from tasks.storage import digest_folder
+from tasks.storage import digest_folder, storage_errors
 
-__all__ = ["Shard", "cut", "drawn_keys", "joined"]
+__all__ = ["Shard", "cut", "drawn_keys", "gathered", "joined"]
 
 ROWS = 1_000_000
 """Of a shard of a table: some seconds of drawing, beside which what a task costs is little, and 30 MB of Parquet."""
@@ -63,6 +65,24 @@ def drawn_keys(contract: Contract) -> list[tuple[str, ...]]:
     whole = contract.primary_key
     made = any(contract[name].kind == "id" for name in whole)
     return list(dict.fromkeys([*single, *([whole] if whole and not made else [])]))
+
+
+def gathered(parts: Sequence[Reference], folder: Path) -> Reference:
+    """Lay parts side by side in a folder, where they do not lie so, and return the reference to it.
+
+    What an attempt before left of other parts goes: a run that crashed is run again in its own folder.
+
+    Raises:
+        ReleaseError: the folder cannot be written.
+    """
+    laid = [replace(part, uri=str(folder / Path(part.uri).name)) for part in parts]
+    with storage_errors(folder):
+        for part, there in zip(parts, laid, strict=True):
+            if part.uri != there.uri:
+                lay(Path(part.uri), Path(there.uri))
+        for stray in set(parts_of(folder)) - {Path(part.uri) for part in laid}:
+            stray.unlink()
+    return joined(laid)
 
 
 def joined(parts: Sequence[Reference]) -> Reference:
