@@ -12,9 +12,10 @@ from prefect import flow
 
 from flows.page import show_encoded
 from flows.parameters import Decoding, Encoding, takes
+from flows.runners import runner
+from flows.sources import ingested
 from tasks.decode import Decoded, decode
 from tasks.encode import Coded, encode
-from tasks.ingest import ingest
 from tasks.open_coder import open_coder
 from tasks.open_run import open_run
 from tasks.validate import validate
@@ -22,14 +23,14 @@ from tasks.validate import validate
 __all__ = ["decoding", "encoding"]
 
 
-@flow(name="encode", flow_run_name="codes by {release}")
+@flow(name="encode", flow_run_name="codes by {release}", task_runner=runner())
 @takes(Encoding)
 def encoding(**values: Any) -> Coded:  # noqa: ANN401 - the signature is that of Encoding
     """Turn images into latent codes by a release's model, and say what that keeps of them."""
     asked = Encoding(**values)
     opened = open_coder(asked.release, contract=asked.contract)
     run = open_run(opened.contract, runs=asked.runs, releases=None)
-    images = ingest(opened.contract, run=run, source=asked.data)
+    images = ingested(opened.contract, run=run, source=asked.data)
     validate(opened.contract, images, run=run, name="source")
     coded = encode(opened, images, run=run, to=asked.to, bits=asked.bits)
     show_encoded(coded)

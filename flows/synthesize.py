@@ -13,6 +13,7 @@
 On a cluster, `train_candidate` leaves in candidates/ what each candidate of `auto` learned; `train` keeps the best.
 After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows.
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
+A source of many large files is read in pieces, and is then the folder source/.
 What `score` leaves, `measure` has found, all of it in one task or in several side by side.
 Each step leaves its artefact in the run's folder; what passes between steps are references to them.
 """
@@ -27,11 +28,11 @@ from flows.gate import judge, require, require_champion
 from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
 from flows.runners import apart, runner, spreads
+from flows.sources import ingested
 from tasks.calibrate import calibrate
 from tasks.compare import compare
 from tasks.gather import gather
 from tasks.generate import generate
-from tasks.ingest import ingest
 from tasks.measure import measure
 from tasks.open_run import open_run
 from tasks.publish import Release
@@ -57,7 +58,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     contract = odcs.load(odcs.find(asked.contract))
     selection = selecting.select(contract, where=asked.where, shares=asked.share)
     run = open_run(contract, runs=asked.runs, releases=asked.to)
-    source = ingest(contract, run=run, source=asked.source)
+    source = ingested(contract, run=run, source=asked.source)
     validate(contract, source, run=run, name="source")
     parts = split(contract, source, run=run, seed=asked.seed)
     selected = select(parts, selection, run=run, seed=asked.seed)

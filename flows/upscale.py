@@ -14,8 +14,9 @@ from prefect import flow
 from data_contracts import odcs
 from flows.page import show_upscaled
 from flows.parameters import Upscaling, takes
+from flows.runners import runner
+from flows.sources import ingested
 from tasks.fit_upscaling import fit_upscaling
-from tasks.ingest import ingest
 from tasks.judge_upscaling import judge_upscaling
 from tasks.miniature import miniature
 from tasks.open_run import open_run
@@ -27,7 +28,7 @@ from tasks.validate import validate
 __all__ = ["upscaling"]
 
 
-@flow(name="upscale", flow_run_name="{data} as {contract}")
+@flow(name="upscale", flow_run_name="{data} as {contract}", task_runner=runner())
 @takes(Upscaling)
 def upscaling(**values: Any) -> Upscaled:  # noqa: ANN401 - the signature is that of Upscaling
     """Enlarge small images as a contract's images teach, and say how well that is done."""
@@ -36,9 +37,9 @@ def upscaling(**values: Any) -> Upscaled:  # noqa: ANN401 - the signature is tha
     terms = miniature(contract, asked.data, factor=asked.factor)
     run = open_run(contract, runs=asked.runs, releases=None)
     aside = child(run, "small")
-    small = ingest(terms, run=aside, source=asked.data)
+    small = ingested(terms, run=aside, source=asked.data)
     validate(terms, small, run=aside, name="source")
-    source = ingest(contract, run=run, source=asked.source)
+    source = ingested(contract, run=run, source=asked.source)
     validate(contract, source, run=run, name="source")
     parts = split(contract, source, run=run, seed=asked.seed)
     trained = fit_upscaling(

@@ -51,11 +51,11 @@ def read_rows(contract: Contract, source: Source) -> Iterator[Rows]:
     schema, image = nullable_schema(contract), contract.image
     spelling, lines = spelling_of(source), list[Failure]()
     form = None if image is None else format_of(source)
-    images = None if image is None else Images(image)
+    images = Images()
     for raw in read(source, names=contract.names, failures=lines, image="" if image is None else image.name):
         cells = [
-            _images(raw.column(column.name), images)
-            if images is not None and column == image
+            _images(raw.column(column.name), column, images)
+            if column == image
             else cast(named(raw.column(column.name), column, form), column, spelling)
             for column in contract.columns
         ]
@@ -72,18 +72,18 @@ def read_rows(contract: Contract, source: Source) -> Iterator[Rows]:
         )
 
 
-def _images(raw: pa.Array, images: Images) -> Cells:
+def _images(raw: pa.Array, column: Column, images: Images) -> Cells:
     """Return (N,) images as PNG files of the contract's form, a black one in the place of what does not fit.
 
     Raises:
         DataError: these are no images.
     """
-    cast_ = images.cast(raw)
+    cast_ = images.cast(raw, column)
     if images.counts["type"]:
-        fact, remedy = f"column {images.column.name!r} holds none", "Name images, or a release of such a table"
-        raise DataError("the release is of images, and so are new rows", fact, remedy, images.failures())
+        fact, remedy = f"column {column.name!r} holds none", "Name images, or a release of such a table"
+        raise DataError("the release is of images, and so are new rows", fact, remedy, images.failures(column))
     wrong = _mask(cast_.is_null())
-    black = png_of(np.zeros(images.column.pixels, np.uint8))
+    black = png_of(np.zeros(column.pixels, np.uint8))
     files = [file if file is not None else black for file in cast_.field("bytes").to_pylist()]
     return Cells(packed(files, cast_.field("path").to_pylist()), wrong, np.zeros_like(wrong))
 

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from data_contracts import Failure, Source
+from tasks.readers.fingerprint import source_files
 from tasks.readers.imagefolder import read_folder
 from tasks.readers.jsonl import read_jsonl
-from tasks.readers.locate import File, find_files, format_of
+from tasks.readers.locate import File, format_of
 from tasks.readers.parquet import read_parquet
 from tasks.readers.pixels import read_idx, read_npz
 from tasks.readers.spelling import Spelling
@@ -25,7 +26,12 @@ TEXTS = ("csv", "tsv", "images")
 
 
 def read(
-    source: Source, *, names: Sequence[str] | None, failures: list[Failure], image: str = "image"
+    source: Source,
+    *,
+    names: Sequence[str] | None,
+    failures: list[Failure],
+    image: str = "image",
+    only: frozenset[str] = frozenset(),
 ) -> Iterator[pa.RecordBatch]:
     """Yield a source's rows in batches, file after file.
 
@@ -34,6 +40,7 @@ def read(
         names: of the contract's columns; None: whatever is there.
         failures: rows that had to be left out are counted here; the caller refuses the source at its end.
         image: the name of the images' column, for sources that have no word for it.
+        only: paths of the files that are meant, of a source whose files say by themselves what they hold; none: all.
 
     Raises:
         DataError: the source as a whole cannot be read, or its columns are others.
@@ -43,9 +50,9 @@ def read(
         yield from read_sql(source, names=names)
         return
     if form in ("images", "idx"):
-        yield from _images(source, form=form, names=names, failures=failures, image=image)
+        yield from _images(source, form=form, names=names, failures=failures, image=image, only=only)
         return
-    for file in find_files(source):
+    for file in source_files(source, only):
         within = None if names is None else [name for name in names if name not in dict(file.partitions)]
         batches = (
             read_npz(file, names=within, image=image)
@@ -64,12 +71,18 @@ def spelling_of(source: Source) -> Spelling:
 
 
 def _images(
-    source: Source, *, form: str, names: Sequence[str] | None, failures: list[Failure], image: str
+    source: Source,
+    *,
+    form: str,
+    names: Sequence[str] | None,
+    failures: list[Failure],
+    image: str,
+    only: frozenset[str],
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a source whose files hold one image, or one column, each."""
     if form == "idx":
         return read_idx(source, names=names, image=image)
-    return read_folder(source, names=names, image=image, failures=failures)
+    return read_folder(source, names=names, image=image, failures=failures, only=only)
 
 
 def _batches(

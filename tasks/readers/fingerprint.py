@@ -1,7 +1,7 @@
 """What a source's bytes are, and whether they changed while they were read."""
 
 import hashlib
-import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +10,17 @@ from tasks.readers.locate import File, find_files, format_of, reading
 from tasks.readers.pixels import labels_beside
 from tasks.storage import digest_file
 
-__all__ = ["fingerprint", "stamp"]
+__all__ = ["fingerprint", "source_files", "stamp"]
 
 
-def fingerprint(source: Source) -> str | None:
+def fingerprint(source: Source, only: frozenset[str] = frozenset()) -> str | None:
     """Return a digest of a source's files: of their bytes, or of what a remote filesystem knows them by.
 
     None: a database has no such thing.
+
+    Args:
+        source: that is read.
+        only: paths of the files that are meant; none: all.
 
     Raises:
         DataError: the source is not there, or cannot be read.
@@ -24,35 +28,38 @@ def fingerprint(source: Source) -> str | None:
     if format_of(source) == "sql":
         return None
     with reading("the source"):
-        told = [f"{file.path}\n{_digest(file)}\n" for file in _files(source)]
+        told = [f"{file.path}\n{_digest(file)}\n" for file in source_files(source, only)]
     return hashlib.sha256("".join(told).encode()).hexdigest()
 
 
-def stamp(source: Source) -> tuple[str, ...]:
-    """Return what changes when a source's files do, without reading them; nothing, of a database."""
-    if format_of(source) == "sql":
-        return ()
-    with reading("the source"):
-        return tuple(f"{file.path} {_mark(file)}" for file in _files(source))
+def stamp(files: Sequence[File]) -> tuple[str, ...]:
+    """Return what changes when files do, without reading them."""
+    return tuple(f"{file.path} {file.mark}" for file in files)
 
 
-def _files(source: Source) -> list[File]:
-    """Return the files that are read: the location's, labels beside IDX, and what a list of images may name."""
-    files, form = find_files(source), format_of(source)
+def source_files(source: Source, only: frozenset[str] = frozenset()) -> list[File]:
+    """Return the files that are read: the location's, labels beside IDX, and what a list of images may name.
+
+    A database has none.
+
+    Args:
+        source: that is read.
+        only: paths of the files that are meant; none: all.
+
+    Raises:
+        DataError: the source is not there, or cannot be listed.
+    """
+    form = format_of(source)
+    if form == "sql":
+        return []
+    files = find_files(source)
     if form == "idx":
         files += [beside for file in files for beside in labels_beside(file)]
     if form == "images" and source.location.endswith(".csv"):
         files += find_files(replace(source, location=source.location.rpartition("/")[0] or "."))
-    return sorted({file.path: file for file in files}.values(), key=lambda file: file.path)
+    each = {file.path: file for file in files if not only or file.path in only}
+    return [each[path] for path in sorted(each)]
 
 
 def _digest(file: File) -> str:
-    return digest_file(Path(file.path)) if file.system is None else _mark(file)
-
-
-def _mark(file: File) -> str:
-    """Return size, time and number of a local file; of a remote one, what its filesystem knows it by (an ETag)."""
-    if file.system is not None:
-        return str(file.system.ukey(file.path))
-    found = os.stat(file.path)  # noqa: PTH116 - fsspec speaks in texts
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
+    return digest_file(Path(file.path)) if file.system is None else file.mark

@@ -18,7 +18,7 @@ from tasks.readers.locate import File, find_files, reading
 from tasks.readers.problems import column_failures, refused
 from tasks.readers.text import read_text
 
-__all__ = ["read_folder"]
+__all__ = ["is_listed", "read_folder"]
 
 _NOTES = (".csv", ".html", ".json", ".jsonl", ".md", ".pdf", ".txt", ".xml", ".yaml")  # may lie beside images
 _TABLES = ("metadata.csv", "labels.csv")  # at the top of the folder
@@ -28,7 +28,12 @@ _BATCH_BYTES = 2**25  # of files held at once, give or take one
 
 
 def read_folder(
-    source: Source, *, names: Sequence[str] | None, image: str, failures: list[Failure]
+    source: Source,
+    *,
+    names: Sequence[str] | None,
+    image: str,
+    failures: list[Failure],
+    only: frozenset[str] = frozenset(),
 ) -> Iterator[pa.RecordBatch]:
     """Yield a folder's images, as files, with what is known of each as text.
 
@@ -37,16 +42,28 @@ def read_folder(
         names: of the contract's columns; None: whatever is there, the class under the name `label`.
         image: the name of the images' column.
         failures: rows of the CSV that are left out are counted here.
+        only: paths of the images that are meant, where no CSV lists them; none: all.
 
     Raises:
         DataError: `source.missing`, `table.columns`, and what a text source raises.
     """
-    files, top = find_files(source), _top(source)
-    tables = files if source.location.endswith(".csv") else [file for file in files if _under(file, top) in _TABLES]
-    if tables:
+    files = find_files(source)
+    if tables := _tables(files, source):
         yield from _listed(tables[-1], files, source, names=names, image=image, failures=failures)
     else:
-        yield from _classed(files, top, source, names=names, image=image)
+        yield from _classed(files, source, names=names, image=image, only=only)
+
+
+def is_listed(source: Source, files: Sequence[File]) -> bool:
+    """Return whether a CSV says which images there are, and so in what order."""
+    return bool(_tables(files, source))
+
+
+def _tables(files: Sequence[File], source: Source) -> list[File]:
+    if source.location.endswith(".csv"):
+        return list(files)
+    top = _top(source)
+    return [file for file in files if _under(file, top) in _TABLES]
 
 
 def _top(source: Source) -> str:
@@ -65,9 +82,11 @@ def _under(file: File, top: str) -> str:
 
 
 def _classed(
-    files: Sequence[File], top: str, source: Source, *, names: Sequence[str] | None, image: str
+    files: Sequence[File], source: Source, *, names: Sequence[str] | None, image: str, only: frozenset[str]
 ) -> Iterator[pa.RecordBatch]:
     """Yield images whose folder is named by their class, or whose folders name columns (`label=Coat/`).
+
+    All files say which columns there are, those that are meant the rows.
 
     Raises:
         DataError: `source.missing`, `table.columns`.
@@ -76,9 +95,11 @@ def _classed(
     if not images:
         fact = f"none is found at {source.shown}"
         raise refused("source.missing", "a folder of images has images", fact, "Check the location")
+    top = _top(source)
     label = _label(images, top, names=names, image=image)
-    for start, contents in _grouped(images):
-        part = images[start : start + len(contents)]
+    meant = [file for file in images if not only or file.path in only]
+    for start, contents in _grouped(meant):
+        part = meant[start : start + len(contents)]
         paths = [_under(file, top) for file in part]
         columns = {image: packed(contents, paths)}
         for name in dict(images[0].partitions):

@@ -43,18 +43,16 @@ class Images:
     """The images of a source, over all its batches.
 
     Args:
-        column: of the contract.
         rows: how many were looked at.
         counts: by rule, how many break it.
         names: by rule, the first of these.
     """
 
-    column: Column
     rows: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     names: dict[str, list[str]] = field(default_factory=dict)
 
-    def cast(self, raw: pa.Array) -> pa.Array:
+    def cast(self, raw: pa.Array, column: Column) -> pa.Array:
         """Return (N,) images as `struct<bytes, path>`, those that do not fit as null and counted."""
         if not is_image(raw.type):
             self.counts["type"] += len(raw)
@@ -66,16 +64,24 @@ class Images:
             self.rows += 1
             names.append(name)
             try:
-                files.append(png_of(self._fitted(image)))
+                files.append(png_of(_fitted(image, column)))
             except UnfitError as error:
                 files.append(None)
                 self._count(error.rule, name)
         return packed(files, names)
 
-    def failures(self) -> list[Failure]:
+    def add(self, following: "Images") -> None:
+        """Add those of the rows that follow."""
+        self.rows += following.rows
+        self.counts.update(following.counts)
+        for rule, names in following.names.items():
+            found = self.names.setdefault(rule, [])
+            found += names[: _RECORDED - len(found)]
+
+    def failures(self, column: Column) -> list[Failure]:
         """Return the rules that some images break, with the names of the first files, without their folders."""
         return [
-            Failure(f"{self.column.name}.{rule}", (self.column.name,), self.counts[rule], self.rows, self._detail(rule))
+            Failure(f"{column.name}.{rule}", (column.name,), self.counts[rule], self.rows, self._detail(rule))
             for rule in ("type", *RULES)
             if self.counts[rule]
         ]
@@ -121,19 +127,20 @@ class Images:
         for file, path, number in zip(files, paths, numbered, strict=True):
             yield file.as_py(), str(path.as_py() or number)
 
-    def _fitted(self, image: bytes | NDArray[np.uint8] | None) -> NDArray[np.uint8]:
-        """Return the pixels of one image.
 
-        Raises:
-            UnfitError: it does not fit.
-        """
-        if image is None or isinstance(image, bytes):
-            return fitted(image, self.column)
-        if image.shape[2] != self.column.channels:
-            raise UnfitError("channels")
-        if image.shape != self.column.pixels and not self.column.resize:
-            raise UnfitError("size")
-        return resized(image, self.column)
+def _fitted(image: bytes | NDArray[np.uint8] | None, column: Column) -> NDArray[np.uint8]:
+    """Return the pixels of one image.
+
+    Raises:
+        UnfitError: it does not fit.
+    """
+    if image is None or isinstance(image, bytes):
+        return fitted(image, column)
+    if image.shape[2] != column.channels:
+        raise UnfitError("channels")
+    if image.shape != column.pixels and not column.resize:
+        raise UnfitError("size")
+    return resized(image, column)
 
 
 def named(raw: pa.Array, column: Column, form: str | None) -> pa.Array:

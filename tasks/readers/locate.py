@@ -4,9 +4,10 @@ Nothing said here quotes a library's own message: those may quote what they read
 """
 
 import glob
+import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,7 +19,7 @@ import pyarrow as pa
 from data_contracts import Source
 from tasks.readers.problems import UnreachableError, refused
 
-__all__ = ["File", "find_files", "format_of", "is_database", "open_bytes", "reading"]
+__all__ = ["File", "find_files", "format_of", "is_database", "open_bytes", "reading", "size_and_mark"]
 
 _FORMATS = {
     ".csv": "csv", ".data": "csv", ".txt": "csv", ".test": "csv", ".tsv": "tsv", ".tab": "tsv",
@@ -29,6 +30,7 @@ _FORMATS = {
 _IDX = re.compile(r"idx\d-ubyte$")
 _GZIP = b"\x1f\x8b"
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
+_PASSING = ("url", "time", "accessTime")  # where a request was led to, and when the file was last read
 _NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # how Hive, and pyarrow after it, spells null in a folder's name
 
 
@@ -41,12 +43,16 @@ class File:
         path: within the filesystem.
         label: what people may see of it: never a path, whose folders may be named after values.
         partitions: columns that the folders' names give (`year=2024/`), as text.
+        size: in bytes; 0: not known.
+        mark: what changes when the file does.
     """
 
     system: Any
     path: str
     label: str
     partitions: tuple[tuple[str, str | None], ...] = ()
+    size: int = 0
+    mark: str = ""
 
 
 def is_database(location: str) -> bool:
@@ -89,18 +95,31 @@ def find_files(source: Source) -> list[File]:
     location = source.location.removeprefix("file://")
     with reading("the source"):
         if "://" in location:
-            system, root, paths = _remote(location)
+            system, root, found = _remote(location)
         else:
-            system, root, paths = None, location, _local(location)
-    if not paths:
+            system, root, found = None, location, {path: _stat(path) for path in _local(location)}
+    if not found:
         raise refused(
             "source.missing", "the source is there", f"no file is found at {source.shown}", "Check the location"
         )
-    labels = [f"file {n} of {len(paths)}" if len(paths) > 1 else "the file" for n in range(1, len(paths) + 1)]
+    labels = [f"file {n} of {len(found)}" if len(found) > 1 else "the file" for n in range(1, len(found) + 1)]
     return [
-        File(system, path, label, _partitions(path.removeprefix(root)))
-        for path, label in zip(paths, labels, strict=True)
+        File(system, path, label, _partitions(path.removeprefix(root)), *info)
+        for (path, info), label in zip(sorted(found.items()), labels, strict=True)
     ]
+
+
+def _stat(path: str) -> tuple[int, str]:
+    """Return the size of a local file, and its mark: size, time and number."""
+    found = os.stat(path)  # noqa: PTH116 - fsspec speaks in texts
+    return found.st_size, f"{found.st_size} {found.st_mtime_ns} {found.st_ino}"
+
+
+def size_and_mark(info: Mapping[str, Any]) -> tuple[int, str]:
+    """Return the size of a remote file, and its mark: an ETag, or all that its filesystem says of it."""
+    told = sorted((name, str(value)) for name, value in info.items() if name not in _PASSING)
+    mark = info.get("ETag") or info.get("etag") or hashlib.sha256(str(told).encode()).hexdigest()
+    return int(info.get("size") or 0), str(mark)
 
 
 def _local(location: str) -> list[str]:
@@ -112,11 +131,12 @@ def _local(location: str) -> list[str]:
     return sorted(filter(os.path.isfile, glob.glob(location, recursive=True)))  # noqa: PTH207 - the same
 
 
-def _remote(location: str) -> tuple[Any, str, list[str]]:
+def _remote(location: str) -> tuple[Any, str, dict[str, tuple[int, str]]]:
+    """Return the filesystem of a URI, the path in it, and the files there: as they are now, not as they were listed."""
     import fsspec
 
     try:
-        system, path = fsspec.core.url_to_fs(location)
+        system, path = fsspec.core.url_to_fs(location, use_listings_cache=False)
     except (ImportError, ValueError):
         raise refused(
             "source.url",
@@ -125,8 +145,12 @@ def _remote(location: str) -> tuple[Any, str, list[str]]:
             "Check the location, and install the package that fsspec needs for it",
         ) from None
     if system.isdir(path):
-        return system, path, _data_only(sorted(system.find(path)), path)
-    return system, path, [path] if system.exists(path) else sorted(system.glob(path))
+        found = system.find(path, detail=True)
+        names = _data_only(sorted(found), path)
+    else:
+        found = {path: system.info(path)} if system.exists(path) else system.glob(path, detail=True)
+        names = [name for name, info in found.items() if info["type"] != "directory"]
+    return system, path, {name: size_and_mark(found[name]) for name in names}
 
 
 def _data_only(paths: list[str], root: str) -> list[str]:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from data_contracts import DataError, Source
 from tasks.pictures import MAXIMUM_PIXELS
 from tasks.readers.images import tensor_type
-from tasks.readers.locate import File, find_files, open_bytes, reading
+from tasks.readers.locate import File, find_files, open_bytes, reading, size_and_mark
 from tasks.readers.problems import check_columns, refused
 
 __all__ = ["labels_beside", "read_idx", "read_npz"]
@@ -182,7 +182,10 @@ def _there(path: str, beside: File) -> list[File]:
     """Return the file at a path, where there is one."""
     try:
         if beside.system is not None:
-            return [replace(beside, path=path)] if beside.system.exists(path) else []
+            if not beside.system.exists(path):
+                return []
+            size, mark = size_and_mark(beside.system.info(path))
+            return [replace(beside, path=path, size=size, mark=mark)]
         return find_files(Source(location=path))
     except DataError:
         return []

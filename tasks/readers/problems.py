@@ -1,10 +1,11 @@
 """What can be wrong with a source as a whole, in the project's words: rule, fact, remedy, and no cell of it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from data_contracts import DataError, Failure
 
-__all__ = ["UnreachableError", "check_columns", "column_failures", "refused"]
+__all__ = ["UnreachableError", "check_columns", "column_failures", "refused", "went_away_by_itself"]
 
 
 class UnreachableError(DataError):
@@ -17,6 +18,21 @@ class UnreachableError(DataError):
             "Check the network and the location, then run again",
             [Failure("source.connection", (), 0, 0, reason)],
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be told by another process as it was."""
+        return type(self), (self.failures[0].detail,)
+
+
+def went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN401, ARG001 - Prefect's signature
+    """Return whether a failed attempt is worth another: only a connection that failed is."""
+    try:
+        state.result()
+    except UnreachableError:
+        return True
+    except Exception:  # noqa: BLE001 - whatever else it was, it would be the same again
+        return False
+    return False
 
 
 def refused(rule: str, sentence: str, fact: str, remedy: str) -> DataError:

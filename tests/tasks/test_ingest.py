@@ -1,5 +1,6 @@
 import gzip
 import json
+import zipfile
 from datetime import date, datetime
 
 import fsspec
@@ -91,6 +92,12 @@ def german(folder):
     return write(folder / "t.csv", text, encoding="latin-1") | options
 
 
+def archived(folder):
+    with zipfile.ZipFile(folder / "t.zip", "w") as archive:
+        archive.writestr("t.csv", lines(good_rows()))
+    return {"location": f"zip://t.csv::{folder}/t.zip"}
+
+
 FORMS = {
     "CSV": lambda folder: {"location": good_csv(folder)},
     "CSV with carriage returns": lambda folder: write(folder / "t.csv", lines(good_rows()).replace("\n", "\r\n")),
@@ -119,6 +126,7 @@ FORMS = {
     "CSV under gzip on another filesystem": lambda _: remote(gzip.compress(lines(good_rows()).encode()), "t.csv.gz"),
     "Parquet on another filesystem": lambda f: remote((f / good_parquet(f)).read_bytes(), "t.parquet"),
     "Parquet in a folder of another filesystem": lambda f: remote_parts(f, "folder"),
+    "CSV in an archive": archived,
     "Parquet by a glob on another filesystem": lambda f: remote_parts(f, "glob", "/p*.parquet"),
 }
 
@@ -287,7 +295,7 @@ def test_an_interrupted_ingest_leaves_nothing(tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("tasks.ingest.cast", interrupted)
+    monkeypatch.setattr("tasks.ingesting.tally.cast", interrupted)
 
     with pytest.raises(KeyboardInterrupt):
         ingest.fn(CONTRACT, run=str(tmp_path / "run"), source=good_csv(tmp_path))
@@ -309,7 +317,7 @@ def test_a_source_that_changes_while_it_is_read_is_refused_and_nothing_is_writte
         else:
             (folder / f"{'b' if change == 'written to' else 'c'}.csv").write_text("a\n1\n3\n")
 
-    monkeypatch.setattr("tasks.ingest.read", read_and_change)
+    monkeypatch.setattr("tasks.ingesting.rows.read", read_and_change)
 
     with pytest.raises(DataError, match="the source stays as it is while it is read") as refused:
         ingest.fn(contract(Column(name="a", kind="integer"), location=str(folder)), run=str(tmp_path / "run"))

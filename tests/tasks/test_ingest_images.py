@@ -26,7 +26,7 @@ from data_contracts.odcs import dump, loads
 from tasks.infer import infer
 from tasks.ingest import ingest
 from tasks.pictures import UnfitError, fitted, pixels_of, png_of
-from tasks.readers.fingerprint import fingerprint, stamp
+from tasks.readers.fingerprint import fingerprint, source_files, stamp
 
 ROWS = 60
 PIXELS = pixels(7, count=ROWS)
@@ -365,12 +365,12 @@ def test_an_idx_file_that_asks_for_more_than_there_can_be_is_refused(shape, tmp_
 )
 def test_a_source_is_known_by_all_that_is_read_of_it(name, changed, tmp_path):
     source = Source(location=SOURCES[name](tmp_path / "data"), format="images" if "list else" in name else None)
-    before = fingerprint(source), stamp(source)
+    before = fingerprint(source), stamp(source_files(source))
     path = tmp_path / "data" / changed
     path.write_bytes(path.read_bytes() + b"x")
 
     assert fingerprint(source) != before[0]
-    assert stamp(source) != before[1]
+    assert stamp(source_files(source)) != before[1]
 
 
 def test_a_list_says_more_than_a_class_and_empty_cells_are_null(tmp_path):
