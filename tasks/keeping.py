@@ -16,7 +16,7 @@ from typing import Any
 
 from data_contracts import Contract, odcs
 from tasks.packages import required
-from tasks.places import child, find, here, is_remote, read, send
+from tasks.places import child, find, here, is_remote, read, send, there
 from tasks.storage import digest_file, partial_of, write_json
 
 __all__ = ["Keep", "key", "lay", "moved"]
@@ -65,7 +65,7 @@ class Keep:
             lay(path, folder / path.relative_to(run))
             send(folder / path.relative_to(run))
         digests = {str(path.relative_to(run)): digest_file(path) for path in files}
-        record = moved(record, lambda text: _begun(text, str(run), _HERE))
+        record = moved(record, lambda text: there(_begun(text, str(run), _HERE)))
         write_json(folder / _RECORD, {"files": digests, "record": record})
         send(folder / _RECORD)
         return moved(record, lambda text: _begun(text, _HERE, self.home if is_remote(self.run) else self.run))

@@ -42,6 +42,7 @@ def test_a_run_far_away_leaves_its_evidence_there_and_its_steps_are_done_once(co
     for each in runs:
         names = {name.removeprefix(f"{each}/") for name in left if name.startswith(f"{each}/")}
         assert names == {"contract.yaml", "comparison.json", "evidence.json", "report.html"}
+    assert not [name for name, record in kept.items() if bytes(places.here(far["runs"])) in record]  # copies go
     steps = {name.split("/")[1].rpartition("-")[0] for name in kept}
     assert steps == {
         *("ingest", "validate", "split", "select", "train", "calibrate", "generate", "gather", "measure", "score")
