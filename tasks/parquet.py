@@ -72,7 +72,7 @@ def read_batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of a file or a folder of parts, of at most `rows` rows; fewer of large images."""
     for part in parts_of(path):
-        with pq.ParquetFile(part) as file:
+        with pq.ParquetFile(part, pre_buffer=False) as file:  # which would hold all bytes that were read to the end
             most = min(rows, _bounded(file, columns))
             yield from file.iter_batches(most, columns=None if columns is None else list(columns))
 
