@@ -1,8 +1,9 @@
-"""How much sooner shards are drawn by more workers: processes of a local Dask cluster, a thread each.
+"""How much sooner shards are drawn and examined by more workers: processes of a local Dask cluster, a thread each.
 
     python benchmarks/scaling.py [--workers 1 2] [--shards 4] [--rows 500000] [--model trees]
 
-A model of Adult is trained once; then the same shards are drawn by so many workers, and their bytes compared.
+A model of Adult is trained once; then the same shards are drawn by so many workers, each is examined as soon as it is
+there, and what was found is brought together.  The bytes of the rows and of the findings are compared.
 """
 
 import argparse
@@ -10,7 +11,9 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 if not __package__:  # run as a file: imports begin at the root, not in this folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
@@ -20,7 +23,7 @@ from flows import embedded
 
 
 def main() -> None:
-    """Draw, and print seconds, rows a second and the ratio to the first."""
+    """Draw and examine, and print seconds, rows a second and the ratio to the first."""
     asked = _parse()
     embedded.configure()
     embedded.start()()
@@ -36,35 +39,54 @@ def main() -> None:
         for number, workers in enumerate(asked.workers):
             run = Path(folder) / str(number) / "run"
             run.mkdir(parents=True)
-            seconds, digest = _drawn(contract, trained, run, workers=workers, rows=asked.rows * asked.shards)
-            took.append(seconds)
+            (drawn, whole, validated), digest = _timed(
+                contract, trained, run, workers=workers, rows=asked.rows * asked.shards
+            )
+            took.append(whole)
             digests.add(digest)
-            rate, times, load = asked.rows * asked.shards / seconds, took[0] / seconds, os.getloadavg()[0]
-            print(f"{workers} workers: {seconds:.1f} s, {rate:,.0f} rows/s, {times:.2f} times, load {load:.1f}")
+            rate, times, load = asked.rows * asked.shards / whole, took[0] / whole, os.getloadavg()[0]
+            print(
+                f"{workers} workers: drawn after {drawn:.1f} s, and examined after {whole:.1f} s: {rate:,.0f} rows/s, "
+                f"{times:.2f} times; brought together in {validated:.1f} s; load {load:.1f}"
+            )
     print(f"the same bytes: {len(digests) == 1}")
 
 
-def _drawn(contract: Contract, trained: object, run: Path, *, workers: int, rows: int) -> tuple[float, str]:
-    """Return how long the shards took on workers that are warm, and their digest."""
+def _timed(contract: Contract, trained: object, run: Path, *, workers: int, rows: int) -> tuple[list[float], str]:
+    """Return the seconds until all shards were drawn, until all were examined, and of the validation; and a digest.
+
+    The workers are warm; the digest is of rows and findings.
+    """
     from distributed import LocalCluster
     from prefect import flow, unmapped
 
     from flows.runners import runner
+    from tasks.examine import examine
     from tasks.generate import generate
     from tasks.shards import Shard, cut, joined
+    from tasks.storage import digest_folder
+    from tasks.validate import validate
+
+    def made(run: Path, shards: Sequence[Shard]) -> tuple[Any, Any]:
+        drawing = generate.map(unmapped(contract), trained, shard=shards, seed=0, run=str(run))
+        numbers = [shard.number for shard in shards]
+        return drawing, examine.map(unmapped(contract), drawing, run=str(run), name="synthetic", number=numbers)
 
     @flow(name="draw", validate_parameters=False)
-    def draw() -> tuple[float, str]:
-        told = {"seed": 0, "run": str(run)}
+    def draw() -> tuple[list[float], str]:
         warm = [Shard(100, number) for number in range(1_000, 1_000 + workers)]
-        generate.map(unmapped(contract), trained, shard=warm, **(told | {"run": str(run.parent / "warm")})).result()
+        made(run.parent / "warm" / "run", warm)[1].result()
         begun = time.monotonic()
-        parts = generate.map(unmapped(contract), trained, shard=cut(contract, rows=rows), **told).result()
-        return time.monotonic() - begun, joined(parts).digest
+        drawing, examining = made(run, cut(contract, rows=rows))
+        synthetic, drawn = joined(drawing.result()), time.monotonic()
+        found, examined = tuple(examining.result()), time.monotonic()
+        validate(contract, synthetic, found, run=str(run), name="synthetic")
+        seconds = [drawn - begun, examined - begun, time.monotonic() - examined]
+        return seconds, synthetic.digest + digest_folder(run / "validation-synthetic")
 
     threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None, env=threads) as cluster:
-        found: tuple[float, str] = draw.with_options(task_runner=runner(f"dask:{cluster.scheduler_address}"))()
+        found: tuple[list[float], str] = draw.with_options(task_runner=runner(f"dask:{cluster.scheduler_address}"))()
         return found
 
 

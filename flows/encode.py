@@ -13,12 +13,11 @@ from prefect import flow
 from flows.page import show_encoded
 from flows.parameters import Decoding, Encoding, takes
 from flows.runners import runner
-from flows.sources import ingested
+from flows.sources import read_source
 from tasks.decode import Decoded, decode
 from tasks.encode import Coded, encode
 from tasks.open_coder import open_coder
 from tasks.open_run import open_run
-from tasks.validate import validate
 
 __all__ = ["decoding", "encoding"]
 
@@ -30,8 +29,7 @@ def encoding(**values: Any) -> Coded:  # noqa: ANN401 - the signature is that of
     asked = Encoding(**values)
     opened = open_coder(asked.release, contract=asked.contract)
     run = open_run(opened.contract, runs=asked.runs, releases=None)
-    images = ingested(opened.contract, run=run, source=asked.data)
-    validate(opened.contract, images, run=run, name="source")
+    images = read_source(opened.contract, run=run, source=asked.data)
     coded = encode(opened, images, run=run, to=asked.to, bits=asked.bits)
     show_encoded(coded)
     return coded

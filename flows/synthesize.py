@@ -10,6 +10,8 @@
        report           release
        .html
 
+Before `validate`, `examine` looks at each part by itself, wherever it was made, and leaves what it found in
+validation-source/ and validation-synthetic/.
 On a cluster, `train_candidate` leaves in candidates/ what each candidate of `auto` learned; `train` keeps the best.
 After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows.
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
@@ -28,9 +30,10 @@ from flows.gate import judge, require, require_champion
 from flows.page import publishing, run_name, show_release, show_verdict
 from flows.parameters import Synthesis, takes
 from flows.runners import apart, runner, spreads
-from flows.sources import ingested
+from flows.sources import read_source
 from tasks.calibrate import calibrate
 from tasks.compare import compare
+from tasks.examine import examine
 from tasks.gather import gather
 from tasks.generate import generate
 from tasks.measure import measure
@@ -58,8 +61,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     contract = odcs.load(odcs.find(asked.contract))
     selection = selecting.select(contract, where=asked.where, shares=asked.share)
     run = open_run(contract, runs=asked.runs, releases=asked.to)
-    source = ingested(contract, run=run, source=asked.source)
-    validate(contract, source, run=run, name="source")
+    source = read_source(contract, run=run, source=asked.source)
     parts = split(contract, source, run=run, seed=asked.seed)
     selected = select(parts, selection, run=run, seed=asked.seed)
     model, budget = asked.model or contract.model, asked.budget(images=contract.image is not None)
@@ -83,8 +85,10 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
     drawing = generate.map(
         unmapped(contract), trained, run=run, shard=shards, seed=asked.seed, selection=unmapped(selection)
     )
+    examined = examine.map(unmapped(contract), drawing, run=run, name="synthetic", number=range(len(shards)))
     synthetic = gather(tuple(drawing.result()), run=run)
-    validate(replace(contract, minimum_rows=1), synthetic, run=run, name="synthetic")  # as many as were asked for
+    enough = replace(contract, minimum_rows=1)  # as many as were asked for
+    validate(enough, synthetic, tuple(examined.result()), run=run, name="synthetic")
     measuring = measure.map(
         unmapped(contract),
         train=selected.judged.train,

@@ -15,7 +15,7 @@ from data_contracts import odcs
 from flows.page import show_upscaled
 from flows.parameters import Upscaling, takes
 from flows.runners import runner
-from flows.sources import ingested
+from flows.sources import read_source
 from tasks.fit_upscaling import fit_upscaling
 from tasks.judge_upscaling import judge_upscaling
 from tasks.miniature import miniature
@@ -23,7 +23,6 @@ from tasks.open_run import open_run
 from tasks.places import child
 from tasks.split import split
 from tasks.upscale import Upscaled, upscale
-from tasks.validate import validate
 
 __all__ = ["upscaling"]
 
@@ -37,10 +36,8 @@ def upscaling(**values: Any) -> Upscaled:  # noqa: ANN401 - the signature is tha
     terms = miniature(contract, asked.data, factor=asked.factor)
     run = open_run(contract, runs=asked.runs, releases=None)
     aside = child(run, "small")
-    small = ingested(terms, run=aside, source=asked.data)
-    validate(terms, small, run=aside, name="source")
-    source = ingested(contract, run=run, source=asked.source)
-    validate(contract, source, run=run, name="source")
+    small = read_source(terms, run=aside, source=asked.data)
+    source = read_source(contract, run=run, source=asked.source)
     parts = split(contract, source, run=run, seed=asked.seed)
     trained = fit_upscaling(
         contract,

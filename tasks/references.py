@@ -8,6 +8,7 @@ from data_contracts import Threshold
 __all__ = [
     "Challenger",
     "Comparison",
+    "Findings",
     "Judgement",
     "Reference",
     "Score",
@@ -33,6 +34,19 @@ class Reference:
     uri: str
     digest: str
     rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found when a part of some data was held to its contract by itself.
+
+    Args:
+        counts: a JSON file: how many rows there are, how many break each rule, what is wrong with their form.
+        prints: a Parquet file: the fingerprints of what must not repeat, to be counted over all parts.
+    """
+
+    counts: Reference
+    prints: Reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""What Great Expectations lacks: rules judged exactly, and repeats found over a whole file in bounded memory."""
+"""How data is held to a contract: a part by itself, rule by rule, and its repeats over all parts in bounded memory."""

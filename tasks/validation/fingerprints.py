@@ -4,33 +4,58 @@ Integers, dates and times are their own fingerprints, so their repeats are exact
 20,000,000 different texts the chance that any two meet is n**2 / 2**65, about 1 in 90,000.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from tasks.parquet import read_batches
+from tasks.parquet import BATCH_ROWS, read_batches, read_schema, regrouped, write_parquet
+from tasks.references import Reference
 
-__all__ = ["fingerprints"]
+__all__ = ["read_prints", "write_prints"]
 
 Prints = np.ndarray[Any, np.dtype[np.uint64]]
 
 
-def fingerprints(path: Path, column: str) -> Any:  # noqa: ANN401 - a pandas array
-    """Return a column's fingerprints as a nullable pandas array of uint64, read in batches.
+def write_prints(part: Path, names: Sequence[str], to: Path) -> Reference:
+    """Write the fingerprints of a part's columns, and null for a null, under the columns' names.
 
     Args:
-        path: of a Parquet file.
-        column: of the file.
+        part: a Parquet file.
+        names: of its columns; none: the file that is written has no column.
+        to: the file to write.
+    """
+    schema = pa.schema([(name, pa.uint64()) for name in names])
+    batches = (
+        pa.RecordBatch.from_arrays([_printed(batch.column(name)) for name in names], schema=schema)
+        for batch in (read_batches(part, names) if names else ())
+    )
+    return write_parquet(to, regrouped(batches, BATCH_ROWS), schema=schema)
+
+
+def read_prints(parts: Sequence[Path], name: str) -> Any:  # noqa: ANN401 - a pandas array
+    """Return a column's fingerprints over all parts as a nullable pandas array of uint64.
+
+    Args:
+        parts: what `write_prints` wrote of each.
+        name: of the column.
     """
     import pandas as pd
 
-    prints, nulls = [np.empty(0, np.uint64)], [np.empty(0, np.bool_)]
-    for batch in read_batches(path, [column]):
-        prints.append(_hashed(batch.column(0)))
-        nulls.append(batch.column(0).is_null().to_numpy(zero_copy_only=False))
-    return pd.arrays.IntegerArray(np.concatenate(prints), np.concatenate(nulls))
+    rows, start = sum(read_schema(part)[1] for part in parts), 0
+    prints, nulls = np.empty(rows, np.uint64), np.empty(rows, np.bool_)
+    for batch in (batch for part in parts for batch in read_batches(part, [name])):
+        end = start + batch.num_rows
+        prints[start:end] = batch.column(0).fill_null(0).to_numpy()
+        nulls[start:end] = batch.column(0).is_null().to_numpy(zero_copy_only=False)
+        start = end
+    return pd.arrays.IntegerArray(prints, nulls)
+
+
+def _printed(values: pa.Array) -> pa.Array:
+    return pa.array(_hashed(values), mask=values.is_null().to_numpy(zero_copy_only=False))
 
 
 def _hashed(values: pa.Array) -> Prints:

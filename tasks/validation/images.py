@@ -1,7 +1,8 @@
 """Images as a table of measures, on which Great Expectations can judge them, and what is noted of them in passing."""
 
+import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from data_contracts.images import MEASURES, asked_of_images
 from tasks.parquet import read_batches
 from tasks.pictures import measured
 from tasks.progress import Advance
-from tasks.validation.fingerprints import fingerprints
 
-__all__ = ["borne", "measures", "noted"]
+__all__ = ["borne", "measures", "note", "summary", "together"]
 
 _BATCH_IMAGES = 10_000  # one after the other is decoded; a frame of so many measures is quickly judged
 _NOTED = ("bytes", "mean", "variance")
+_WORDS = ("least", "average", "greatest")
+
+Note = Mapping[str, Mapping[str, Any]]
+"""Of each measure that is noted: of how many images there is one, their sum, the least and the greatest."""
 
 
 def measures(path: Path, column: Column, advance: Advance) -> Iterator[Any]:
@@ -30,24 +34,41 @@ def measures(path: Path, column: Column, advance: Advance) -> Iterator[Any]:
         advance(batch.num_rows, "")
 
 
-def noted(path: Path, column: Column, frames: Iterator[Any], look: Callable[[Any], None]) -> dict[str, Any]:
-    """Return what was seen of the images while each frame was looked at: extremes and averages, and how many repeat."""
-    seen: dict[str, list[Any]] = {name: [] for name in _NOTED}
-    for frame in frames:
-        look(frame)
-        for name in _NOTED:
-            seen[name].append(frame[name].to_numpy(np.float64))
-    found = {name: _summary(np.concatenate(parts)) for name, parts in seen.items() if parts}
-    prints = fingerprints(path, column.name)
-    return found | {"repeated": int(prints.duplicated().sum())}
+def note(frame: Any) -> Note:  # noqa: ANN401 - a pandas frame
+    """Return what is noted of the images of a frame of measures."""
+    found = {}
+    for name in _NOTED:
+        values = frame[name].dropna().to_numpy(np.float64)
+        if len(values):
+            ends = {"least": float(values.min()), "greatest": float(values.max())}
+            found[name] = {"count": len(values), "sum": math.fsum(values), **ends}
+    return found
 
 
-def _summary(values: Any) -> Mapping[str, float | None]:  # noqa: ANN401 - an array
-    present = values[~np.isnan(values)]
-    if not len(present):
-        return {"least": None, "average": None, "greatest": None}
-    return {word: round(float(value), 2) for word, value in zip(("least", "average", "greatest"),
-            (present.min(), present.mean(), present.max()), strict=True)}  # fmt: skip
+def together(notes: Iterable[Note]) -> Note:
+    """Return what is noted of the images of all notes; a sum is rounded once for each note, and once for all."""
+    every = list(notes)
+    told = {name: [each[name] for each in every if name in each] for name in _NOTED}
+    return {
+        name: {
+            "count": sum(each["count"] for each in found),
+            "sum": math.fsum(each["sum"] for each in found),
+            "least": min(each["least"] for each in found),
+            "greatest": max(each["greatest"] for each in found),
+        }
+        for name, found in told.items()
+        if found
+    }
+
+
+def summary(noted: Note) -> dict[str, dict[str, float | None]]:
+    """Return extremes and averages for people; of images that all cannot be read there are none."""
+    return {name: _rounded(noted[name]) if name in noted else dict.fromkeys(_WORDS) for name in _NOTED}
+
+
+def _rounded(noted: Mapping[str, Any]) -> dict[str, float | None]:
+    found = {**noted, "average": noted["sum"] / noted["count"]}
+    return {word: round(found[word], 2) for word in _WORDS}
 
 
 def borne(column: Column, counts: Counter[str], rows: int) -> Counter[str]:

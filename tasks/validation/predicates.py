@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from data_contracts import Contract, Failure
+from data_contracts import Contract
 from data_contracts.arrow import arrow_schema
 from data_contracts.checks import DECIMALS_TOLD, Check
 from data_contracts.conditions import Condition
@@ -33,24 +33,21 @@ _OPERATORS: dict[Operator, Callable[[pa.Array, pa.Array], pa.Array]] = {
 }
 
 
-def misshapen(contract: Contract, schema: pa.Schema, rows: int) -> list[Failure]:
-    """Return what is wrong with the columns, their types and the number of rows.
+def misshapen(contract: Contract, schema: pa.Schema) -> dict[str, str]:
+    """Return what is wrong with the columns and their types, by rule.
 
     Args:
         contract: what they must be.
         schema: the data's.
-        rows: how many the data has.
     """
-    failures = []
+    wrong = {
+        f"{field.name}.type": f"is {schema.field(field.name).type}, must be {field.type}"
+        for field in arrow_schema(contract)
+        if schema.names.count(field.name) == 1 and schema.field(field.name).type != field.type
+    }
     if tuple(schema.names) != contract.names:
-        failures.append(Failure("table.columns", contract.names, 1, 1, _columns_detail(contract, schema)))
-    if rows < contract.minimum_rows:
-        failures.append(Failure("table.rows", (), 1, 1, f"{rows:,} rows, at least {contract.minimum_rows:,} needed"))
-    for field in arrow_schema(contract):
-        if schema.names.count(field.name) == 1 and schema.field(field.name).type != field.type:
-            detail = f"is {schema.field(field.name).type}, must be {field.type}"
-            failures.append(Failure(f"{field.name}.type", (field.name,), rows, rows, detail))
-    return failures
+        wrong["table.columns"] = _columns_detail(contract, schema)
+    return wrong
 
 
 def sound_types(contract: Contract, schema: pa.Schema) -> dict[str, pa.DataType]:

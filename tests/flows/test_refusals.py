@@ -38,6 +38,7 @@ NAMED = (
 STEPS = (
     "open_run",
     "ingest",
+    "examine",
     "validate",
     "split",
     "select",

@@ -15,11 +15,13 @@ from prefect import flow, unmapped
 from data_contracts import LikenessError, ModelError
 from flows.runners import RUNNER, runner
 from tasks import shards
+from tasks.examine import examine
 from tasks.gather import gather
 from tasks.generate import generate
 from tasks.ingest import ingest
 from tasks.references import Reference
 from tasks.shards import cut
+from tasks.storage import digest_folder
 from tasks.train import train
 
 ROWS, SIZE = 1_000, 300
@@ -58,33 +60,40 @@ def _small(monkeypatch):
 
 @flow
 def drawing(contract, trained, run, rows=ROWS) -> Reference:
-    """Draw all shards."""
-    parts = generate.map(unmapped(contract), trained, run=run, shard=cut(contract, rows=rows), seed=3)
-    return gather(tuple(parts.result()), run=run)
+    """Draw all shards, and examine each."""
+    asked = cut(contract, rows=rows)
+    parts = generate.map(unmapped(contract), trained, run=run, shard=asked, seed=3)
+    examined = examine.map(unmapped(contract), parts, run=run, name="synthetic", number=range(len(asked)))
+    made = gather(tuple(parts.result()), run=run)
+    examined.wait()
+    return made
 
 
 def drawn(word, contract, trained, folder, **options):
+    """Return the reference to the rows, and the digest of what was found in their parts."""
     run = folder / "runs" / "one"
     run.mkdir(parents=True, exist_ok=True)
-    return drawing.with_options(task_runner=runner(word), validate_parameters=False)(
+    made = drawing.with_options(task_runner=runner(word), validate_parameters=False)(
         contract, trained, str(run), **options
     )
+    return made, digest_folder(run / "validation-synthetic")
 
 
 @pytest.fixture(scope="module")
 def alone(contract, trained, tmp_path_factory):
-    """The digest of the rows that one thread draws."""
+    """The digests of the rows that one thread draws, and of what it finds in them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shards, "ROWS", SIZE)
-        return drawn("threads:1", contract, trained, tmp_path_factory.mktemp("alone")).digest
+        made, found = drawn("threads:1", contract, trained, tmp_path_factory.mktemp("alone"))
+        return made.digest, found
 
 
 @pytest.mark.parametrize("word", ["threads:2", "threads:4", "dask"])
-def test_the_bytes_do_not_depend_on_where_shards_are_drawn(word, contract, trained, alone, tmp_path):
-    found = drawn(word, contract, trained, tmp_path)
+def test_the_bytes_do_not_depend_on_where_shards_are_drawn_and_examined(word, contract, trained, alone, tmp_path):
+    made, found = drawn(word, contract, trained, tmp_path)
 
-    assert found.digest == alone
-    assert [path.name for path in sorted(Path(found.uri).iterdir())] == [f"part-0000{n}.parquet" for n in range(4)]
+    assert (made.digest, found) == alone
+    assert [path.name for path in sorted(Path(made.uri).iterdir())] == [f"part-0000{n}.parquet" for n in range(4)]
     assert [child.name() for child in psutil.Process().children() if "spawn" in " ".join(child.cmdline())] == []
 
 
@@ -104,14 +113,16 @@ def test_the_scores_do_not_depend_on_where_they_are_measured(written, at):
 
 
 def test_a_cluster_that_is_there_is_used_and_left_running(contract, trained, alone, tmp_path):
-    from distributed import LocalCluster
+    from distributed import Client, LocalCluster
 
     port = {"dashboard_address": "127.0.0.1:0"}
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=port) as cluster:
-        found = drawn(f"dask:{cluster.scheduler_address}", contract, trained, tmp_path)
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None, scheduler_kwargs=port)
+    with cluster, Client(cluster) as client:
+        made, found = drawn(f"dask:{cluster.scheduler_address}", contract, trained, tmp_path)
 
-        assert found.digest == alone
-        assert len(cluster.scheduler_info["workers"]) == 1
+        assert (made.digest, found) == alone
+        (examined_there,) = client.run(lambda: "great_expectations" in sys.modules).values()
+        assert examined_there
 
 
 def test_an_error_of_another_process_is_told_as_it_was(contract, trained, tmp_path):
@@ -122,19 +133,20 @@ def test_an_error_of_another_process_is_told_as_it_was(contract, trained, tmp_pa
         drawn("dask", contract, replace(trained, uri=str(model)), tmp_path)
 
 
-def test_more_rows_draw_the_shards_that_are_new(contract, trained, tmp_path):
+def test_more_rows_draw_and_examine_the_shards_that_are_new(contract, trained, tmp_path):
+    steps, runs = ("generate", "examine"), tmp_path / "runs"
     drawn("threads:2", contract, trained, tmp_path, rows=2 * SIZE)
-    before = kept(tmp_path / "runs")
+    before = [kept(runs, step) for step in steps]
     drawn("threads:2", contract, trained, tmp_path, rows=3 * SIZE)
 
-    after = kept(tmp_path / "runs")
-    assert len(after) == 3
-    assert before.items() <= after.items()
+    after = [kept(runs, step) for step in steps]
+    assert [len(finished) for finished in after] == [3, 3]
+    assert all(earlier.items() <= later.items() for earlier, later in zip(before, after, strict=True))
 
 
-def kept(runs):
+def kept(runs, step="generate"):
     """Return by finished shard when that was."""
-    return {path: path.stat().st_mtime_ns for path in runs.glob("kept/generate-*/step.json")}
+    return {path: path.stat().st_mtime_ns for path in runs.glob(f"kept/{step}-*/step.json")}
 
 
 def test_a_run_that_was_killed_repeats_the_shards_alone_that_were_not_finished(written, at):

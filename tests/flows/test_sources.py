@@ -17,7 +17,7 @@ from prefect import flow
 from data_contracts import DataError, Source, odcs
 from flows import sources
 from flows.runners import RUNNER, runner
-from flows.sources import ingested
+from flows.sources import read_source
 from tasks import places
 from tasks.ingest_piece import ingest_piece
 from tasks.ingesting import pieces
@@ -34,7 +34,7 @@ embedded.configure()
 from prefect import flow
 from data_contracts import odcs
 from flows.runners import runner
-from flows.sources import ingested
+from flows.sources import read_source
 from tasks.ingesting import pieces
 
 pieces.BYTES, rename = 1, Path.replace
@@ -50,7 +50,7 @@ if len(sys.argv) > 2:
 @flow(task_runner=runner())
 def reading():
     Path("runs/one").mkdir(parents=True, exist_ok=True)
-    ingested(odcs.load(Path(sys.argv[1])), run="runs/one", source=None)
+    read_source(odcs.load(Path(sys.argv[1])), run="runs/one", source=None)
 
 reading()
 """
@@ -74,7 +74,7 @@ def many(contract, rows, tmp_path):
 @flow
 def reading(contract, run) -> Reference:
     """Read a source."""
-    return ingested(contract, run=run, source=None)
+    return read_source(contract, run=run, source=None)
 
 
 def taken(contract, run, word="threads:2"):
@@ -113,6 +113,7 @@ def test_a_file_that_changed_is_read_again_with_its_piece_alone(many, tmp_path):
     assert again.rows == ROWS - 1
     assert (len(before), len(after)) == (FILES, FILES + 1)
     assert before.items() <= after.items()
+    assert len([*tmp_path.glob("runs/kept/examine-*/step.json")]) == FILES + 1
 
 
 def test_a_refused_source_that_was_mended_is_read_where_it_was_mended(many, tmp_path):

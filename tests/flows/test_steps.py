@@ -173,6 +173,7 @@ def test_more_rows_train_nothing_again(contract, tmp_path):
     assert (
         kept
         == ["calibrate"]
+        + ["examine"] * 2
         + ["gather"] * 2
         + ["generate"] * 2
         + ["ingest"]
