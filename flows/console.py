@@ -237,7 +237,8 @@ def show_detected(found: "Detected", *, as_json: bool) -> None:
     share = found.anomalies / max(found.rows, 1)
     print(f"{found.anomalies:,} of {found.rows:,} rows are anomalies ({share:.2%}) to {found.contract} {found.release}")
     at = "no score is high enough" if found.threshold is None else f"scores above {found.threshold:.2f}"
-    print(f"at p-values up to {found.level:.3g} ({at}), held against {found.calibration:,} usual rows")
+    beside = f"judged by {found.detector}, held against {found.calibration:,} usual rows"
+    print(f"at p-values up to {found.level:.3g} ({at}), {beside}")
     if found.broken:
         print(f"{found.broken:,} of them break the contract")
     for name, rows in list(found.columns.items())[:_MOST_COLUMNS]:

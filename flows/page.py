@@ -96,7 +96,7 @@ def show_detected(found: Detected) -> None:
         f"## {found.contract} {found.release}: {word}",
         f"- share of anomalies: {found.anomalies / max(found.rows, 1):.2%}; p-values up to {found.level:.3g} are",
         f"- rows that break the contract: {found.broken:,}",
-        f"- held against {found.calibration:,} usual rows",
+        f"- judged by {found.detector}, held against {found.calibration:,} usual rows",
         *(
             ["- **more rows are odd than chance allows: the world has moved on, release again**"]
             if found.drifted

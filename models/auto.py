@@ -4,6 +4,9 @@ The evidence is the mean log-likelihood of rows that no candidate saw, where eve
 the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.  A candidate whose
 drawn rows tell who was learned from loses to any that keeps it: likelihood does not see that.
 
+What draws best is not what tells anomalies best.  So beside the winner a detector is kept, which new rows are judged
+by: the winner, unless another density tells rows that are planted among unseen ones better (`models.planting`).
+
 When to choose it: where the table is new, and a minute is to be had.
 How it fails, and what is done about it: the budget ends before all have been tried.  What learns in seconds comes
 first and the likeliest winner next; what was cut takes part as it is and ends the contest, and what took no part is
@@ -11,7 +14,7 @@ recorded as such.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial, reduce
 from operator import or_
@@ -28,6 +31,7 @@ from models.encoding import Encoded, Span
 from models.evidence import evidence
 from models.gmm import GaussianMixture
 from models.life import FREELY, Density, Fitted, Model, State, Step, Terms, learned, require_rows
+from models.planting import planted, tells
 from models.states import part, prefixed
 from models.trees import Trees
 
@@ -52,6 +56,9 @@ class Entry:
         kept: it won.
         told: the area under the ROC curve of a membership attack by distance, .5 if nobody is told; None: not tried.
         leaks: that is more than the bound and chance allow.
+        tells: how well its density tells planted rows from those that no candidate saw: the area under the ROC curve;
+            None: it has none.
+        judges: new rows are judged by it.
     """
 
     name: str
@@ -61,6 +68,8 @@ class Entry:
     kept: bool = False
     told: float | None = None
     leaks: bool = False
+    tells: float | None = None
+    judges: bool = False
 
     def __str__(self) -> str:
         """Return the entry for people."""
@@ -68,12 +77,14 @@ class Entry:
             return f"{self.name}: took no part, the budget was spent"
         cut, kept = " (cut)" if self.cut else "", ", kept" if self.kept else ""
         told = f", tells members apart ({self.told:.3f})" if self.leaks else ""
-        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{kept}"
+        tells = "" if self.tells is None else f", tells planted rows ({self.tells:.3f})"
+        judges = ", judges new rows" if self.judges else ""
+        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{tells}{kept}{judges}"
 
 
 @final
 class Auto:
-    """A contest, and its winner.
+    """A contest, its winner, and its detector, which mostly is the winner.
 
     Args:
         candidates: names, in the order in which they are tried.
@@ -83,6 +94,7 @@ class Auto:
         self.candidates = tuple(candidates)
         self.contest: tuple[Entry, ...] = ()
         self.winner: Model | None = None
+        self.detector: Model | None = None
         self.fitted = Fitted()
 
     def fit(self, x: Encoded, spans: Sequence[Span], *, generator: torch.Generator, terms: Terms = FREELY) -> Self:
@@ -128,18 +140,34 @@ class Auto:
         return self.kept.log_prob(x)
 
     def state(self) -> State:
-        """Return the winner's weights as tensors, and its configuration and the contest as JSON holds them."""
+        """Return the weights as tensors, and the configuration and the contest as JSON holds it.
+
+        They are the winner's, and the detector's where it is another.
+        """
         tensors, config = self.kept.state()
         name = next(entry.name for entry in self.contest if entry.kept)
-        return tensors, {"winner": name, "contest": [asdict(entry) for entry in self.contest], "config": config}
+        kept = {"winner": name, "contest": [asdict(entry) for entry in self.contest], "config": config}
+        if self.detector is self.winner:
+            return tensors, kept
+        judging, config = learned(self.detector).state()
+        return tensors | prefixed(_DETECTOR, judging), {**kept, "detector": config}
 
     @classmethod
     def from_state(cls, tensors: dict[str, Tensor], config: dict[str, Any]) -> Self:
         """Return the model that `state` described."""
         model = cls([entry["name"] for entry in config["contest"]])
         model.contest = tuple(Entry(**entry) for entry in config["contest"])
-        model.winner = CANDIDATES[config["winner"]].from_state(tensors, config["config"])
+        own = {name: one for name, one in tensors.items() if not name.startswith(f"{_DETECTOR}.")}
+        model.winner = model.detector = CANDIDATES[config["winner"]].from_state(own, config["config"])
+        if "detector" in config:
+            judging = part(_DETECTOR, tensors)
+            model.detector = CANDIDATES[model.judged_by].from_state(judging, config["detector"])
         return model
+
+    @property
+    def judged_by(self) -> str:
+        """Return the name of the detector."""
+        return max(self.contest, key=lambda entry: (entry.judges, entry.kept)).name
 
     @property
     def kept(self) -> Model:
@@ -172,9 +200,35 @@ class Auto:
                 area, error = leak(axes, drawn, members, judged)
                 entries[name] = replace(entries[name], told=area, leaks=area > BOUND + error)
         best = max(entries.values(), key=lambda entry: (not entry.leaks, entry.evidence))
-        self.winner = trained[best.name]
         entries[best.name] = replace(best, kept=True)
+        for name, area in _told(trained, judged, spans, seed=seed).items():
+            entries[name] = replace(entries[name], tells=area)
+        judge = _judge(entries.values(), rows=len(judged))
+        entries[judge] = replace(entries[judge], judges=True)
+        self.winner, self.detector = trained[best.name], trained[judge]
         self.contest = tuple(entries.get(name, Entry(name)) for name in self.candidates)
+
+
+def _told(trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> dict[str, float]:
+    """Return how well each density tells planted rows from (N,) rows that no candidate saw."""
+    odd = list(planted(judged, spans, generator=torch.Generator().manual_seed(seed)).values())
+
+    def told(model: Density) -> float:
+        return tells(lambda x: -model.log_prob(x), judged, odd)
+
+    return {name: told(model) for name, model in trained.items() if isinstance(model, Density)}
+
+
+def _judge(entries: Collection[Entry], *, rows: int) -> str:
+    """Return the name of the detector: the winner's, unless a density that leaks nothing is ahead by more than chance.
+
+    Chance is the greatest standard error that a mean over so many rows can have of what lies between 0 and 1.
+    """
+    winner = next(entry for entry in entries if entry.kept)
+    able = [(entry.tells, entry.name) for entry in entries if entry.tells is not None and not entry.leaks]
+    most, name = max(able, default=(0.0, winner.name))
+    ahead = winner.tells is None or most > winner.tells + 0.5 / math.sqrt(rows)
+    return name if ahead else winner.name
 
 
 def joined(contests: Sequence[State]) -> State:
@@ -268,7 +322,7 @@ class _Heats:
             self.terms.on_progress(replace(step, done=done, planned=planned, note=f"{name}: {step.note}"))
 
 
-_NOW = "now"  # no model is called so
+_NOW, _DETECTOR = "now", "detector"  # no model is called so, nor any of its tensors
 
 
 @dataclass(frozen=True, slots=True)

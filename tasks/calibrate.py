@@ -56,12 +56,12 @@ def calibrate(
     if isinstance(scorer, str):
         return ()
     if trained.epsilon is not None:
-        calibration = Calibration.of(np.concatenate(list(_of_drawn(scorer, seed=seed))), on="model")
+        calibration = Calibration.of(np.concatenate(list(_of_drawn(scorer, seed=seed))), on="model", by=scorer.by)
     else:
         calibration = _on_held(scorer, holdout, seed=seed)
     path = Path(run) / FILE
     write_json(path, calibration.json())
-    logger.info("calibrated on %s rows of the %s", f"{calibration.rows:,}", calibration.on)
+    logger.info("calibrated %s on %s rows of the %s", scorer.by, f"{calibration.rows:,}", calibration.on)
     return (Reference(str(path), digest_file(path), calibration.rows),)
 
 
@@ -76,7 +76,7 @@ def _on_held(scorer: Scorer, holdout: Reference, *, seed: int) -> Calibration:
         scorer, table = _weighed(scorer, table)
     with progress("calibrating", total=table.num_rows) as advance:
         scores = [scorer.of(batch).scores for batch in counted(iter(table.to_batches(_BATCH_ROWS)), advance)]
-    return Calibration.of(np.concatenate([np.zeros(0), *scores]), on="holdout", weight=scorer.weight)
+    return Calibration.of(np.concatenate([np.zeros(0), *scores]), on="holdout", by=scorer.by, weight=scorer.weight)
 
 
 def _weighed(scorer: Scorer, table: pa.Table) -> tuple[Scorer, pa.Table]:

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from models.encoding import Encoded
 from models.images.joint import Joint
 from models.images.networks import Critic, Decoder
 from models.images.training import Average, Learner, Plan, Rows, gradients, rate_at, require_finite
@@ -66,10 +67,8 @@ class _Rivals:
     def __init__(self, model: "AdversarialImages", rows: Rows, *, seed: int) -> None:
         self.model, self.rows, self.plan = model, rows, model.plan
         self.random = torch.Generator().manual_seed(seed)
-        self.generator = model.made(self.random)
+        self.generator, self.critic = model.made(self.random)
         size = self.plan.training
-        self.critic = Critic(rows.frame, size.channels, size.blocks, rows.attributes.width, generator=self.random)
-        self.critic.to(rows.device)
         model.network = self.generator
         self.drawing, self.judging = list(self.generator.parameters()), list(self.critic.parameters())
         self.average = Average(self.drawing, size.average)
@@ -119,8 +118,9 @@ class _Rivals:
         self.rounds, self.apart = self.rounds + 1, require_finite(total / size.round_steps)
 
     def settle(self) -> None:
-        """Give the model the generator's averaged weights."""
+        """Give the model the generator's averaged weights, and the critic."""
         load_weights(self.drawing, self.average.weights)
+        self.model.critic = self.critic
 
     def shown(self) -> AbstractContextManager[None]:
         """Let the generator have its averaged weights, for as long as a block runs."""
@@ -200,12 +200,28 @@ class AdversarialImages(Joint):
         super().__init__()
         self.plan = plan
         self.network: Decoder | None = None
+        self.critic: Critic | None = None
 
-    def made(self, generator: torch.Generator) -> Decoder:
-        """Return a generator at its start."""
+    def critic_score(self, x: Encoded) -> Tensor:
+        """Return the (N,) scores of (N,) rows: higher, more like the training images of such a row.
+
+        But for a constant it is the log-ratio of the training images' density to that of the generator's.
+        """
+        critic = learned(self.critic)
+
+        def scored(images: Tensor, features: Tensor) -> Tensor:
+            with torch.no_grad():
+                found: Tensor = critic(images, features)
+            return found
+
+        return self._each(x, scored) if len(x) else torch.zeros(0)
+
+    def made(self, generator: torch.Generator) -> tuple[Decoder, Critic]:
+        """Return a generator and a critic at their start."""
         size, width = self.plan.training, self._learned.width
-        made = Decoder(self.frame, self.plan.codes, size.channels, size.blocks, width, generator=generator)
-        return made.to(accelerator())
+        drawing = Decoder(self.frame, self.plan.codes, size.channels, size.blocks, width, generator=generator)
+        judging = Critic(self.frame, size.channels, size.blocks, width, generator=generator)
+        return drawing.to(accelerator()), judging.to(accelerator())
 
     def _learner(self, rows: Rows, *, seed: int) -> Learner:
         return _Rivals(self, rows, seed=seed)
@@ -217,9 +233,11 @@ class AdversarialImages(Joint):
         return drawn
 
     def _own(self) -> State:
-        return learned(self.network).state_dict(), asdict(self.plan)
+        generator, critic = learned(self.network).state_dict(), learned(self.critic).state_dict()
+        return prefixed("generator", generator) | prefixed("critic", critic), asdict(self.plan)
 
     def _take(self, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
         self.plan = Rivalry(**{**config, "training": Plan(**config["training"])})
-        self.network = self.made(torch.Generator())
-        self.network.load_state_dict(tensors)
+        self.network, self.critic = self.made(torch.Generator())
+        self.network.load_state_dict(part("generator", tensors))
+        self.critic.load_state_dict(part("critic", tensors))

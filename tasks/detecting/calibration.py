@@ -36,6 +36,7 @@ class Calibration:
         rows: n of them.
         ranks: (R,) ascending, counted from the oddest.
         scores: (R,) not ascending: no less than the score at that rank.
+        by: the name of what scored them (`tasks.detecting.scoring.Scorer`).
         weight: of an image's complexity in its score.
     """
 
@@ -43,14 +44,18 @@ class Calibration:
     rows: int
     ranks: NDArray[np.int64]
     scores: NDArray[np.float64]
+    by: str
     weight: float = 0.0
 
     @classmethod
-    def of(cls, scores: NDArray[np.float64], *, on: Literal["holdout", "model"], weight: float = 0.0) -> "Calibration":
+    def of(
+        cls, scores: NDArray[np.float64], *, on: Literal["holdout", "model"], by: str, weight: float = 0.0
+    ) -> "Calibration":
         """Return what is kept of (n,) scores."""
         falling, ranks = np.sort(scores)[::-1], _ranks(len(scores))
         means = np.array([falling[rank - _TOGETHER : rank].mean() for rank in ranks])
-        return cls(on, len(scores), np.array(ranks, np.int64), np.ceil(means * 10**_DECIMALS) / 10**_DECIMALS, weight)
+        kept = np.ceil(means * 10**_DECIMALS) / 10**_DECIMALS
+        return cls(on, len(scores), np.array(ranks, np.int64), kept, by, weight)
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (N,) p-values of (N,) scores: how rarely usual rows are as odd, never understated."""
@@ -70,6 +75,7 @@ class Calibration:
     def json(self) -> dict[str, Any]:
         """Return it as JSON holds it."""
         return {
+            "detector": self.by,
             "calibrated_on": self.on,
             "rows": self.rows,
             "mean_of": _TOGETHER,
@@ -89,7 +95,8 @@ class Calibration:
             found = json.loads(path.read_text(encoding="utf-8"))
             ranks, scores = np.array(found["ranks"], np.int64), np.array(found["scores"], np.float64)
             weight = float(found.get("complexity_weight", 0.0))
-            return cls(found["calibrated_on"], int(found["rows"]), ranks, scores, weight)
+            by = str(found.get("detector", ""))
+            return cls(found["calibrated_on"], int(found["rows"]), ranks, scores, by, weight)
         except (OSError, ValueError, KeyError, TypeError):
             raise ReleaseError(
                 "a release that rows are judged by has scores of usual rows",

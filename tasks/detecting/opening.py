@@ -94,7 +94,7 @@ def _of_run(run: Path, asked: Asked) -> tuple[str, Judgements]:
     if asked.key is not None:
         raise ReleaseError("a key is that of a release", "a run is not signed", "Leave it out, or name the release")
     distance, calibration = by_rows(contract, run)
-    return run.name, Judgements(contract, Scorer(contract, distance), calibration, asked.level)
+    return run.name, Judgements(contract, Scorer(contract, distance, "rows"), calibration, asked.level)
 
 
 def _of_release(location: str, asked: Asked) -> tuple[str, Judgements]:

@@ -41,11 +41,13 @@ class Scorer:
     Args:
         contract: of the rows.
         surprise: scores their cells.
+        by: the name of what does: a model's, of `auto` that of the candidate which it has picked for it; "rows".
         weight: of an image's complexity.
     """
 
     contract: Contract
     surprise: "Surprise | Distance"
+    by: str
     weight: float = 0.0
 
     @classmethod
@@ -55,14 +57,16 @@ class Scorer:
         Raises:
             ModelError: the model cannot be read.
         """
+        from models.auto import Auto
         from models.encoding import Encoder
         from models.surprise import Judge, Surprise
 
         model, described = load_model(folder)
-        if not isinstance(model, Judge):
-            return str(described["model"])
+        judge, name = (model.detector, model.judged_by) if isinstance(model, Auto) else (model, described["model"])
+        if not isinstance(judge, Judge):
+            return str(name)
         encoder = Encoder.from_state(contract.columns, described["columns"])
-        return cls(contract, Surprise(model, encoder, rows=described["rows"]))
+        return cls(contract, Surprise(judge, encoder, rows=described["rows"]), name)
 
     def of(
         self, batch: pa.RecordBatch, *, unfit: NDArray[np.bool_] | None = None, ruled: NDArray[np.bool_] | None = None

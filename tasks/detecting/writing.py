@@ -34,6 +34,7 @@ class Detected:
         uri: of the Parquet file.
         contract: its id.
         release: its version.
+        detector: what judged them: a model's name, or "rows", a run's.
         rows: how many were judged.
         anomalies: of them.
         broken: of these, how many are at odds with the contract.
@@ -47,6 +48,7 @@ class Detected:
     uri: str
     contract: str
     release: str
+    detector: str
     rows: int
     anomalies: int
     broken: int
@@ -88,6 +90,7 @@ def write_judged(
         there(path),
         judging.contract.id,
         opened.version,
+        judging.scorer.by,
         tally.rows,
         tally.anomalies,
         tally.broken,

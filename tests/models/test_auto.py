@@ -1,12 +1,13 @@
 """Laws of the contest: what evidence prefers is kept, what took no part is told, an interruption changes nothing."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 from interruptions import Clock, Interrupted, Memory, same_state
 
-from models.auto import Auto
+from models.auto import CANDIDATES, Auto, Entry, _judge
 from models.encoding import Encoded, Span
 from models.evidence import evidence, indistinguishable
 from models.life import Fitted, Terms
@@ -107,6 +108,97 @@ def test_trees_tell_shuffled_rows_from_real_ones_but_not_real_ones_from_their_li
 
     assert indistinguishable(real, like, SPANS, seed=0) > 0.85
     assert indistinguishable(real, shuffled, SPANS, seed=0) < 0.6
+
+
+class Judging:
+    """Has the density that is given."""
+
+    fitted = Fitted(steps=1)
+
+    def __init__(self, log_prob):
+        self.log_prob = log_prob
+
+
+UNSEEN = rows(800, seed=7)
+
+
+def joint(x):
+    """Return a log-density that knows which number belongs to a word."""
+    return -((x.values[:, 0] - x.codes[:, 0].float() + 1) ** 2) / 0.32
+
+
+def apart(x):
+    """Return one that knows the number alone."""
+    return 3 - x.values[:, 0] ** 2
+
+
+def decided(**candidates):
+    contest = Auto(tuple(candidates))
+    contest._decide(candidates, UNSEEN, SPANS, members=None, seed=0)  # noqa: SLF001 - without its heats
+    return contest
+
+
+def test_new_rows_are_judged_by_the_density_that_tells_planted_ones_whichever_draws_them():
+    contest, again = (decided(likely=Judging(apart), sharp=Judging(joint)) for _ in range(2))
+
+    likely, sharp = contest.contest
+    assert (likely.kept, likely.judges) == (True, False)
+    assert (sharp.kept, sharp.judges) == (False, True)
+    assert sharp.tells > likely.tells + 0.1
+    assert contest.judged_by == "sharp"
+    assert (contest.kept.log_prob, contest.detector.log_prob) == (apart, joint)
+    assert "judges new rows" in str(sharp)
+    assert "judges new rows" not in str(likely)
+    assert contest.contest == again.contest
+
+
+def test_of_densities_that_tell_as_much_the_winner_judges():
+    contest = decided(first=Judging(joint), second=Judging(lambda x: joint(x) / 2))
+
+    assert contest.judged_by == "second"
+    assert contest.detector is contest.winner
+
+
+SHARP, LEAKING, DRAWING = (
+    Entry("sharp", 1.0, tells=0.9),
+    Entry("leaking", 1.0, tells=0.95, leaks=True),
+    Entry("drawing"),
+)
+WINNER = Entry("winner", 2.0, kept=True, tells=0.87)
+
+
+@pytest.mark.parametrize(
+    ("entries", "rows", "judge"),
+    [
+        ([SHARP, WINNER], 2_000, "sharp"),
+        ([SHARP, WINNER], 200, "winner"),
+        ([LEAKING, WINNER], 2_000, "winner"),
+        ([LEAKING, SHARP, WINNER], 2_000, "sharp"),
+        ([DRAWING, WINNER], 2_000, "winner"),
+        ([SHARP, replace(WINNER, tells=None)], 200, "sharp"),
+        ([LEAKING, replace(WINNER, tells=None)], 2_000, "winner"),
+    ],
+    ids=["ahead", "by chance", "leaks", "leaks, another does not", "no density", "only one", "only one, and it leaks"],
+)
+def test_another_than_the_winner_judges_if_it_is_ahead_beyond_chance_and_may_be_published(entries, rows, judge):
+    assert _judge(entries, rows=rows) == judge
+
+
+def test_a_detector_that_is_not_the_winner_is_part_of_the_state(model):
+    winner, detector = (CANDIDATES[name]().fit(rows(), SPANS, generator=seeded()) for name in ("trees", "gmm"))
+    both, x = Auto(), rows(50, seed=3)
+    both.contest = tuple(
+        replace(entry, kept=entry.name == "trees", judges=entry.name == "gmm") for entry in model.contest
+    )
+    both.winner, both.detector = winner, detector
+
+    tensors, config = both.state()
+    again = Auto.from_state(tensors, json.loads(json.dumps(config, allow_nan=False)))
+
+    assert again.judged_by == "gmm"
+    assert torch.equal(again.detector.log_prob(x), detector.log_prob(x))
+    assert torch.equal(again.log_prob(x), winner.log_prob(x))
+    assert same_state(again, both)
 
 
 class Apart:

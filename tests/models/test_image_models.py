@@ -15,6 +15,7 @@ from models import IMAGE_MODELS, MODELS, named
 from models.encoding import UNKNOWN, Allowed, Encoded, Span
 from models.images.frame import as_numbers
 from models.life import Density, Guided, Model
+from models.surprise import Critical
 
 every_model = pytest.mark.parametrize("name", IMAGE_MODELS)
 SHAPES = [(1, 8, 8), (3, 32, 32), (1, 20, 28), (1, 9, 13)]
@@ -151,6 +152,22 @@ def test_a_density_prefers_bars_to_noise_and_each_to_its_own_label(learned):
     assert own > learned.log_prob(Encoded(swapped, x.values, x.pixels)).mean() + 1
     assert torch.equal(learned.log_prob(x), learned.log_prob(x))
     assert torch.allclose(learned.log_prob(x)[9:20], learned.log_prob(x[9:20]), rtol=1e-4, atol=0.01)  # each its own
+
+
+def test_a_critic_prefers_real_bars_to_what_it_was_shown_before_and_each_to_its_own_label(learned):
+    if not isinstance(learned, Critical):
+        pytest.skip("has no critic")
+    x, drawn = bars(200, seed=9), learned.sample(200, generator=seeded(6))
+    swapped = x.codes.clone()
+    swapped[:, 1] = 1 - swapped[:, 1]
+
+    own = learned.critic_score(x)
+
+    assert own.mean() > learned.critic_score(drawn).mean()
+    assert own.mean() > learned.critic_score(Encoded(swapped, x.values, x.pixels)).mean()
+    assert torch.equal(own, learned.critic_score(x))
+    assert torch.allclose(own[9:20], learned.critic_score(x[9:20]), rtol=1e-4, atol=1e-4)
+    assert learned.critic_score(x[:0]).shape == (0,)
 
 
 def test_no_training_image_is_drawn_or_kept(learned):

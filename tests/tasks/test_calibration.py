@@ -17,7 +17,7 @@ def test_a_p_value_is_never_below_that_by_all_scores(rows, draw):
 
     exact = (1 + (scores[None] >= new[:, None]).sum(1)) / (rows + 1)
 
-    assert (Calibration.of(scores, on="holdout").p_values(new) >= exact - 1e-12).all()
+    assert (Calibration.of(scores, on="holdout", by="gmm").p_values(new) >= exact - 1e-12).all()
 
 
 @pytest.mark.parametrize("level", [0.01, 0.05, 0.3])
@@ -25,7 +25,7 @@ def test_false_alarms_over_seeds_are_at_most_the_level_and_near_it(level):
     shares = []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        calibration = Calibration.of(rng.standard_gamma(2, 2_000), on="holdout")
+        calibration = Calibration.of(rng.standard_gamma(2, 2_000), on="holdout", by="gmm")
         shares.append((calibration.p_values(rng.standard_gamma(2, 2_000)) <= level).mean())
 
     error = np.std(shares) / len(shares) ** 0.5
@@ -35,7 +35,7 @@ def test_false_alarms_over_seeds_are_at_most_the_level_and_near_it(level):
 
 def test_no_score_of_one_row_is_kept():
     scores = np.random.default_rng(0).normal(size=3_000).round(3)
-    kept = Calibration.of(scores, on="holdout")
+    kept = Calibration.of(scores, on="holdout", by="gmm")
 
     falling = np.sort(scores)[::-1]
     assert kept.scores[0] == pytest.approx(falling[:5].mean(), abs=1e-3)
@@ -45,7 +45,7 @@ def test_no_score_of_one_row_is_kept():
 
 
 def test_the_threshold_is_where_a_row_becomes_an_anomaly():
-    kept = Calibration.of(np.random.default_rng(0).normal(size=5_000), on="holdout")
+    kept = Calibration.of(np.random.default_rng(0).normal(size=5_000), on="holdout", by="gmm")
     threshold = kept.threshold(0.01)
 
     assert kept.p_values(np.array([threshold + 1e-9]))[0] <= 0.01
@@ -67,7 +67,7 @@ def test_the_cut_is_that_of_benjamini_and_hochberg(rate):
 
 
 def test_it_is_read_as_it_was_written_and_refused_otherwise(tmp_path):
-    kept = Calibration.of(np.random.default_rng(0).normal(size=700), on="model")
+    kept = Calibration.of(np.random.default_rng(0).normal(size=700), on="model", by="gmm")
     write_json(tmp_path / "calibration.json", kept.json())
 
     again = Calibration.read(tmp_path / "calibration.json")

@@ -17,8 +17,12 @@ from PIL import Image
 from release_making import SHAPES, made
 
 from data_contracts import ContractError, DataError, ReleaseError, Source, odcs
+from models.auto import Auto, Entry
+from models.encoding import Encoder
+from models.surprise import Surprise
 from tasks.calibrate import calibrate
 from tasks.detect import detect
+from tasks.learning.modelfiles import load_model, save_model
 from tasks.parquet import write_parquet
 from tasks.releases.signing import KEY_FILE, new_key
 
@@ -132,6 +136,27 @@ def test_every_model_finds_an_extreme(tmp_path, model, steps):
     assert rows[7]["is_anomaly"]
     assert rows[7]["why"][0]["column"] == "price"
     assert sum(row["is_anomaly"] for row in rows) < 15
+
+
+def test_of_auto_the_candidate_that_it_picked_judges(tmp_path):
+    """Here the contest is written as if another candidate than the winner had been picked."""
+    run = made(tmp_path / "run", flats(1_000, seed=0), contract=WHOLE, model="trees", steps=2)
+    winner, described = load_model(Path(run.trained.uri))
+    judge = load_model(
+        Path(made(tmp_path / "other", flats(1_000, seed=0), contract=WHOLE, model="gmm", steps=2).trained.uri)
+    )[0]
+    auto = Auto(["trees", "gmm"])
+    auto.contest = Entry("trees", 0.0, kept=True), Entry("gmm", 0.0, judges=True)
+    auto.winner, auto.detector = winner, judge
+    save_model(Path(run.trained.uri), auto, {**described, "model": "auto"})
+
+    run = replace(run, beside=calibrate.fn(WHOLE, run.trained, held(tmp_path), run=str(run.run), seed=0))
+    done, rows = found(run.published(tmp_path / "releases").uri, columns(20, seed=2), tmp_path)
+
+    encoder = Encoder.from_state(WHOLE.columns, described["columns"])
+    expected = Surprise(judge, encoder, rows=1_000).of(flats(20, seed=2).combine_chunks().to_batches()[0]).scores
+    assert done.detector == json.loads((run.run / "calibration.json").read_text())["detector"] == "gmm"
+    assert [row["score"] for row in rows] == pytest.approx(expected.tolist())
 
 
 @pytest.mark.parametrize("level", [0.02, 0.1])

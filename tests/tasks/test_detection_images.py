@@ -1,5 +1,6 @@
 """Anomalies among new images: real ones of 8 x 8, and what can be wrong with one."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from PIL import Image
 from release_making import SHAPES, made
 from small_images import small_contract, small_images
 
-from data_contracts import DataError, ModelError
+from data_contracts import DataError
 from tasks.calibrate import calibrate
 from tasks.detect import detect
 from tasks.parquet import write_parquet
@@ -146,9 +147,12 @@ def test_a_table_without_images_is_refused(release, tmp_path, names):
     assert not (tmp_path / "out" / "anomalies.parquet").exists()
 
 
-def test_a_model_of_images_without_a_density_is_not_calibrated_and_refused(table, tmp_path):
-    run, release = released(tmp_path, table, "gan", 1, rows=200, held=100)
+def test_a_critic_s_score_is_calibrated_as_a_density_s_is(table, tmp_path):
+    run, release = released(tmp_path, table, "gan", 1, rows=200, held=HELD)
 
-    assert run.beside == ()
-    with pytest.raises(ModelError, match="'gan' has neither"):
-        found(release, table.slice(0, 5), tmp_path)
+    done, rows = found(release, table.slice(LEARNED + HELD), tmp_path, contamination=0.1)
+
+    error = (0.09 * (1 / NEW + 1 / (HELD * 4 // 5))) ** 0.5
+    assert json.loads(Path(run.beside[0].uri).read_text())["detector"] == done.detector == "gan"
+    assert abs(done.anomalies / NEW - 0.1) < 3 * error
+    assert len({row["score"] for row in rows}) > NEW / 2
