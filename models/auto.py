@@ -220,12 +220,18 @@ def _told(trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, 
 
 
 def _judge(entries: Collection[Entry], *, rows: int) -> str:
-    """Return the name of the detector: the winner's, unless a density that leaks nothing is ahead by more than chance.
+    """Return the name of the detector: the winner's, unless another density is ahead by more than chance.
 
-    Chance is the greatest standard error that a mean over so many rows can have of what lies between 0 and 1.
+    It would be published beside the winner, while the gate sees what the winner draws alone: so the attack must have
+    been tried on it, and have told nobody.  Chance is the greatest standard error that a mean over so many rows can
+    have of what lies between 0 and 1.
     """
     winner = next(entry for entry in entries if entry.kept)
-    able = [(entry.tells, entry.name) for entry in entries if entry.tells is not None and not entry.leaks]
+    able = [
+        (entry.tells, entry.name)
+        for entry in entries
+        if entry.tells is not None and entry.told is not None and not entry.leaks
+    ]
     most, name = max(able, default=(0.0, winner.name))
     ahead = winner.tells is None or most > winner.tells + 0.5 / math.sqrt(rows)
     return name if ahead else winner.name

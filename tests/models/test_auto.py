@@ -118,6 +118,10 @@ class Judging:
     def __init__(self, log_prob):
         self.log_prob = log_prob
 
+    def sample(self, n, *, generator):
+        """Draw rows that are like all and nobody's."""
+        return rows(n, seed=int(torch.randint(1_000, (), generator=generator)) + 100)
+
 
 UNSEEN = rows(800, seed=7)
 
@@ -134,7 +138,7 @@ def apart(x):
 
 def decided(**candidates):
     contest = Auto(tuple(candidates))
-    contest._decide(candidates, UNSEEN, SPANS, members=None, seed=0)  # noqa: SLF001 - without its heats
+    contest._decide(candidates, UNSEEN, SPANS, members=rows(1_600, seed=9), seed=0)  # noqa: SLF001 - without its heats
     return contest
 
 
@@ -159,11 +163,10 @@ def test_of_densities_that_tell_as_much_the_winner_judges():
     assert contest.detector is contest.winner
 
 
-SHARP, LEAKING, DRAWING = (
-    Entry("sharp", 1.0, tells=0.9),
-    Entry("leaking", 1.0, tells=0.95, leaks=True),
-    Entry("drawing"),
-)
+SHARP = Entry("sharp", 1.0, told=0.5, tells=0.9)
+LEAKING = Entry("leaking", 1.0, told=0.6, leaks=True, tells=0.95)
+UNTRIED = Entry("untried", 1.0, tells=0.99)
+DRAWING = Entry("drawing", 1.0, told=0.5)
 WINNER = Entry("winner", 2.0, kept=True, tells=0.87)
 
 
@@ -174,11 +177,21 @@ WINNER = Entry("winner", 2.0, kept=True, tells=0.87)
         ([SHARP, WINNER], 200, "winner"),
         ([LEAKING, WINNER], 2_000, "winner"),
         ([LEAKING, SHARP, WINNER], 2_000, "sharp"),
+        ([UNTRIED, WINNER], 2_000, "winner"),
         ([DRAWING, WINNER], 2_000, "winner"),
         ([SHARP, replace(WINNER, tells=None)], 200, "sharp"),
         ([LEAKING, replace(WINNER, tells=None)], 2_000, "winner"),
     ],
-    ids=["ahead", "by chance", "leaks", "leaks, another does not", "no density", "only one", "only one, and it leaks"],
+    ids=[
+        "ahead",
+        "by chance",
+        "leaks",
+        "leaks, another does not",
+        "untried",
+        "no density",
+        "only one",
+        "only one, and it leaks",
+    ],
 )
 def test_another_than_the_winner_judges_if_it_is_ahead_beyond_chance_and_may_be_published(entries, rows, judge):
     assert _judge(entries, rows=rows) == judge
