@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from models.encoding import Encoded, Span
@@ -35,8 +36,6 @@ def tells(score: Callable[[Encoded], Tensor], usual: Encoded, odd: Sequence[Enco
         usual: (N,) rows.
         odd: (M,) rows of each sort.
     """
-    from sklearn.metrics import roc_auc_score
-
     low = score(usual)
     areas = []
     for one in odd:
@@ -48,7 +47,7 @@ def tells(score: Callable[[Encoded], Tensor], usual: Encoded, odd: Sequence[Enco
 
 def _finite(scores: Tensor) -> NDArray[np.float64]:
     """Return (N,) scores as numbers; what is none is the oddest."""
-    return np.nan_to_num(scores.double().numpy(), nan=_ODDEST, posinf=_ODDEST)
+    return np.asarray(np.nan_to_num(scores.double().numpy(), nan=_ODDEST, posinf=_ODDEST))
 
 
 def planted(usual: Encoded, spans: Sequence[Span], *, generator: torch.Generator) -> dict[str, Encoded]:
@@ -89,7 +88,7 @@ def _even(x: Encoded, spans: Sequence[Span], *, generator: torch.Generator) -> E
     """Return (N,) rows whose cells are drawn evenly: codes among those that there are, scores from end to end."""
     made = x.clone()
     for span in spans:
-        codes = x.codes[:, span.code].clamp(min=0).unique()  # none is unknown
+        codes = torch.from_numpy(np.unique(x.codes[:, span.code].clamp(min=0)))  # none is unknown
         made.codes[:, span.code] = codes[torch.randint(len(codes), (len(x),), generator=generator)]
         if span.value is not None:
             score = x.values[:, span.value].nan_to_num(0.0)

@@ -7,12 +7,13 @@ GAN! (R3GAN), 2024: scores in pairs, and zero-centred penalties on the critic's 
 are measured by small noise, E |D(x + e) - D(x)|² / s² = |∇D(x)|², which costs a look and no second derivative (Lin et
 al.: Diffusion adversarial post-training for one-step video generation, 2025).
 
-When to choose it: where images are to be sharp and drawn by one look at a network.
+When to choose it: where images are to be sharp and drawn by one look at a network, or new ones told from them by the
+critic, which sees blur and wrong labels that densities pass over (docs/detecting.md).
 How it fails, and what is done about it:
 
 - mode collapse: each drawn image is scored beside a real one of the same row, which leaves no reward for leaving out;
 - a critic that outruns the generator: the penalties;
-- weights that circle: the generator's are averaged over steps;
+- weights that circle: both networks' are averaged over steps;
 - no likelihood to end by: the plan alone does.
 """
 
@@ -71,7 +72,7 @@ class _Rivals:
         size = self.plan.training
         model.network = self.generator
         self.drawing, self.judging = list(self.generator.parameters()), list(self.critic.parameters())
-        self.average = Average(self.drawing, size.average)
+        self.average, self.steady = (Average(those, size.average) for those in (self.drawing, self.judging))
         self.rounds = self.steps = 0
         self.apart = math.nan
         self._optimisers = {
@@ -115,11 +116,13 @@ class _Rivals:
             self.steps += 1
             self._descend("generator", self.drawing, slopes)
             self.average.take(self.steps)
+            self.steady.take(self.steps)
         self.rounds, self.apart = self.rounds + 1, require_finite(total / size.round_steps)
 
     def settle(self) -> None:
-        """Give the model the generator's averaged weights, and the critic."""
+        """Give the model the averaged weights of both networks."""
         load_weights(self.drawing, self.average.weights)
+        load_weights(self.judging, self.steady.weights)
         self.model.critic = self.critic
 
     def shown(self) -> AbstractContextManager[None]:
@@ -148,7 +151,8 @@ class _Rivals:
         self.random.set_state(tensors["random"])
 
     def _groups(self) -> dict[str, Sequence[Tensor]]:
-        return {"drawing": self.drawing, "judging": self.judging, "average": self.average.weights}
+        averages = {"average": self.average.weights, "steady": self.steady.weights}
+        return {"drawing": self.drawing, "judging": self.judging, **averages}
 
     def _batch(self) -> tuple[Tensor, ...]:
         """Return images, features, the generator's noise, and that by which slopes are measured."""
@@ -190,7 +194,7 @@ class _Rivals:
 
 @final
 class AdversarialImages(Joint):
-    """A generator of images.
+    """A generator of images, and its critic.
 
     Args:
         plan: what is learned.

@@ -24,7 +24,9 @@ FILE = "calibration.json"
 _TOGETHER = 5  # scores in a mean, as many as share a number that a model keeps (docs/decisions/0019)
 _ALL_TO = 100  # every fifth rank is kept up to here, the tail in which rows are anomalies
 _APART = 1.05  # and beyond, ranks this factor apart: a p-value is at most 5 % above what all scores would give
-_DECIMALS = 3  # of a nat
+_DIGITS = (
+    3  # of a score, beside the spread of the middle half: a critic's spread may be hundredths, a density's hundreds
+)
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,7 @@ class Calibration:
         """Return what is kept of (n,) scores."""
         falling, ranks = np.sort(scores)[::-1], _ranks(len(scores))
         means = np.array([falling[rank - _TOGETHER : rank].mean() for rank in ranks])
-        kept = np.ceil(means * 10**_DECIMALS) / 10**_DECIMALS
-        return cls(on, len(scores), np.array(ranks, np.int64), kept, by, weight)
+        return cls(on, len(scores), np.array(ranks, np.int64), _rounded_up(means, _decimals(scores)), by, weight)
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the (N,) p-values of (N,) scores: how rarely usual rows are as odd, never understated."""
@@ -103,6 +104,16 @@ class Calibration:
                 f"it has no model/{FILE}, or none that can be read",
                 "Release again with this version, by a model with a density",
             ) from None
+
+
+def _decimals(scores: NDArray[np.float64]) -> int:
+    """Return how many decimals of (n,) scores are kept, below 0 where they are far apart."""
+    low, high = np.quantile(scores, [0.25, 0.75]) if len(scores) else (0.0, 0.0)
+    return _DIGITS - math.floor(math.log10(high - low)) if high > low else _DIGITS
+
+
+def _rounded_up(scores: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:
+    return np.round(np.ceil(scores * 10.0**decimals) / 10.0**decimals, max(decimals, 0))
 
 
 def _ranks(rows: int) -> list[int]:

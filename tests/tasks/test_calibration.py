@@ -1,5 +1,7 @@
 """Scores of usual rows, kept as means of five: p-values that are never too small."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,17 @@ def test_no_score_of_one_row_is_kept():
     assert kept.scores[0] < falling[0]
     assert set(np.diff(kept.ranks)) >= {5}
     assert len(kept.ranks) < 120
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e5])
+def test_scores_of_every_scale_are_kept_to_a_thousandth_of_their_spread(scale):
+    scores = np.random.default_rng(0).normal(size=3_000)
+
+    plain, scaled = (Calibration.of(times * scores, on="holdout", by="gan") for times in (1.0, scale))
+
+    assert np.allclose(scaled.scores / scale, plain.scores, atol=2e-3)
+    assert np.abs(scaled.p_values(scale * scores) - plain.p_values(scores)).max() < 0.06
+    assert len(json.dumps(scaled.json()["scores"])) < 14 * len(scaled.scores)
 
 
 def test_the_threshold_is_where_a_row_becomes_an_anomaly():
