@@ -1,7 +1,6 @@
 """Calibrate: how odd rows are to a model that it never saw, so that new rows can be told from them.
 
-Reads: ``<run>/model/``, ``holdout.parquet``.  Writes: ``<run>/calibration.json``; nothing, of a model
-without density and critic.
+Reads: ``<run>/model/``, ``holdout.parquet``.  Writes: ``<run>/calibration.json``.
 Fails when: the run's folder cannot be written.
 Safe to repeat because: the same model and rows give the same bytes, and the file is replaced whole.
 """
@@ -44,7 +43,7 @@ _BATCH_ROWS = 10_000
 def calibrate(
     contract: Contract, trained: Trained, holdout: Reference, *, run: str, seed: int
 ) -> tuple[Reference, ...]:
-    """Score rows that the model never saw, and keep how odd they are; nothing, of a model without density and critic.
+    """Score rows that the model never saw, and keep how odd they are.
 
     Under differential privacy nothing may be told of the holdout: rows that the model draws are scored in its place.
 
@@ -53,8 +52,6 @@ def calibrate(
         ReleaseError: the run's folder cannot be written.
     """
     scorer = Scorer.load(contract, Path(trained.uri))
-    if isinstance(scorer, str):
-        return ()
     if trained.epsilon is not None:
         calibration = Calibration.of(np.concatenate(list(_of_drawn(scorer, seed=seed))), on="model", by=scorer.by)
     else:

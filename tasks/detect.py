@@ -1,7 +1,7 @@
 """Detect: score new rows by a published model, or by the rows of a run, and say which are anomalies and why.
 
 Reads: a release or a run, and new rows wherever they are.  Writes: one Parquet file, a row for each.
-Fails when: the release is not what its manifest says, its model has no density, or it has no calibration; the contract
+Fails when: the release is not what its manifest says, or has no calibration; the contract
 that is named does not fit; the data cannot be read as rows of its columns; or the file cannot be written.
 Safe to repeat because: the same release and rows give the same bytes, and the file appears when it is complete.
 """
@@ -42,7 +42,7 @@ def detect(
     Raises:
         ReleaseError: the release is not as its manifest says, is not signed by the key, has no calibration, or the file
             cannot be written.
-        ModelError: the release's model has no density; the run is of images, or has no model.
+        ModelError: the release's model cannot be read; the run is of images, or has no model.
         ContractError: the contract that is named is not one of the release's columns.
         DataError: the data cannot be read as rows of the contract's columns.
     """

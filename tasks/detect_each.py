@@ -102,7 +102,7 @@ def detect_each(
     Raises:
         ReleaseError: the release is not as its manifest says, is not signed by the key, has no calibration, or a
             file cannot be written.
-        ModelError: the release's model has no density.
+        ModelError: the release's model cannot be read.
         ContractError: the contract that is named is not one of the release's columns.
         DataError: there is no such folder, or what is written would lie in it.
     """

@@ -24,9 +24,7 @@ FILE = "calibration.json"
 _TOGETHER = 5  # scores in a mean, as many as share a number that a model keeps (docs/decisions/0019)
 _ALL_TO = 100  # every fifth rank is kept up to here, the tail in which rows are anomalies
 _APART = 1.05  # and beyond, ranks this factor apart: a p-value is at most 5 % above what all scores would give
-_DIGITS = (
-    3  # of a score, beside the spread of the middle half: a critic's spread may be hundredths, a density's hundreds
-)
+_DIGITS = 3  # of a score, after the spread of the middle half: a critic's may be hundredths, a density's hundreds
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ class Calibration:
             raise ReleaseError(
                 "a release that rows are judged by has scores of usual rows",
                 f"it has no model/{FILE}, or none that can be read",
-                "Release again with this version, by a model with a density",
+                "Release again with this version",
             ) from None
 
 

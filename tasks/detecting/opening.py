@@ -63,7 +63,7 @@ def open_judge(location: str, asked: Asked) -> Opened:
 
     Raises:
         ReleaseError: it is not as its manifest says, is not signed by the key, or has no calibration.
-        ModelError: the release's model has no density, or the run is of images or has no model.
+        ModelError: the release's model cannot be read, or the run is of images or has no model.
         ContractError: the contract that is named is not one of the same columns.
         DataError: the run's rows cannot be read.
     """
@@ -102,14 +102,10 @@ def _of_release(location: str, asked: Asked) -> tuple[str, Judgements]:
 
     Raises:
         ReleaseError: it is not as its manifest says, is not signed by the key, or has no calibration.
-        ModelError: its model cannot say how odd a row is.
+        ModelError: its model cannot be read.
     """
     folder = locate(location)
     version = verify(folder, key=None if asked.key is None else Path(asked.key)).manifest["release"]
     contract = odcs.load(folder / CONTRACT)
-    scorer = Scorer.load(contract, folder / "model")
-    if isinstance(scorer, str):
-        fact, remedy = f"{scorer!r} has neither", "Release with another model, or name the run"
-        raise ModelError("anomalies are told by a density or a critic", fact, remedy)
-    calibration = Calibration.read(folder / "model" / FILE)
+    scorer, calibration = Scorer.load(contract, folder / "model"), Calibration.read(folder / "model" / FILE)
     return version, Judgements(contract, replace(scorer, weight=calibration.weight), calibration, asked.level)

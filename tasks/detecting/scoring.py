@@ -51,8 +51,8 @@ class Scorer:
     weight: float = 0.0
 
     @classmethod
-    def load(cls, contract: Contract, folder: Path) -> "Scorer | str":
-        """Return what scores rows by the model in a folder; its name, where that cannot.
+    def load(cls, contract: Contract, folder: Path) -> "Scorer":
+        """Return what scores rows by the model in a folder.
 
         Raises:
             ModelError: the model cannot be read.
@@ -63,8 +63,7 @@ class Scorer:
 
         model, described = load_model(folder)
         judge, name = (model.detector, model.judged_by) if isinstance(model, Auto) else (model, described["model"])
-        if not isinstance(judge, Judge):
-            return str(name)
+        assert isinstance(judge, Judge)  # noqa: S101 - all models have a density or a critic
         encoder = Encoder.from_state(contract.columns, described["columns"])
         return cls(contract, Surprise(judge, encoder, rows=described["rows"]), name)
 

@@ -7,6 +7,7 @@ import torch
 
 from data_contracts import Column
 from data_contracts.arrow import arrow_type
+from models import IMAGE_MODELS, MODELS
 from models.encoding import Encoder
 from models.gmm import GaussianMixture
 from models.surprise import BROKEN, Surprise
@@ -43,6 +44,11 @@ def surprise():
     encoder = Encoder.fit(COLUMNS, [batch()])
     model = GaussianMixture().fit(encoder.encode(batch(), generator=generator), encoder.spans, generator=generator)
     return Surprise(model, encoder, rows=ROWS)
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), *IMAGE_MODELS.values()], ids=lambda model: model.__name__)
+def test_every_model_says_how_odd_a_row_is(model):
+    assert hasattr(model, "log_prob") or hasattr(model, "critic_score")
 
 
 def test_of_usual_rows_the_score_is_the_density_s_alone(surprise):
