@@ -56,7 +56,7 @@ class Entry:
         kept: it won.
         told: the area under the ROC curve of a membership attack by distance, .5 if nobody is told; None: not tried.
         leaks: that is more than the bound and chance allow.
-        tells: how well its density tells planted rows from those that no candidate saw: the area under the ROC curve;
+        finds: how well its density tells planted rows from those that no candidate saw: the area under the ROC curve;
             None: it has none.
         judges: new rows are judged by it.
     """
@@ -68,7 +68,7 @@ class Entry:
     kept: bool = False
     told: float | None = None
     leaks: bool = False
-    tells: float | None = None
+    finds: float | None = None
     judges: bool = False
 
     def __str__(self) -> str:
@@ -77,9 +77,9 @@ class Entry:
             return f"{self.name}: took no part, the budget was spent"
         cut, kept = " (cut)" if self.cut else "", ", kept" if self.kept else ""
         told = f", tells members apart ({self.told:.3f})" if self.leaks else ""
-        tells = "" if self.tells is None else f", tells planted rows ({self.tells:.3f})"
+        finds = "" if self.finds is None else f", finds planted rows ({self.finds:.3f})"
         judges = ", judges new rows" if self.judges else ""
-        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{tells}{kept}{judges}"
+        return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{finds}{kept}{judges}"
 
 
 @final
@@ -201,22 +201,22 @@ class Auto:
                 entries[name] = replace(entries[name], told=area, leaks=area > BOUND + error)
         best = max(entries.values(), key=lambda entry: (not entry.leaks, entry.evidence))
         entries[best.name] = replace(best, kept=True)
-        for name, area in _told(trained, judged, spans, seed=seed).items():
-            entries[name] = replace(entries[name], tells=area)
+        for name, area in _found(trained, judged, spans, seed=seed).items():
+            entries[name] = replace(entries[name], finds=area)
         judge = _judge(entries.values(), rows=len(judged))
         entries[judge] = replace(entries[judge], judges=True)
         self.winner, self.detector = trained[best.name], trained[judge]
         self.contest = tuple(entries.get(name, Entry(name)) for name in self.candidates)
 
 
-def _told(trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> dict[str, float]:
+def _found(trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> dict[str, float]:
     """Return how well each density tells planted rows from (N,) rows that no candidate saw."""
     odd = list(planted(judged, spans, generator=torch.Generator().manual_seed(seed)).values())
 
-    def told(model: Density) -> float:
+    def found(model: Density) -> float:
         return tells(lambda x: -model.log_prob(x), judged, odd)
 
-    return {name: told(model) for name, model in trained.items() if isinstance(model, Density)}
+    return {name: found(model) for name, model in trained.items() if isinstance(model, Density)}
 
 
 def _judge(entries: Collection[Entry], *, rows: int) -> str:
@@ -228,12 +228,12 @@ def _judge(entries: Collection[Entry], *, rows: int) -> str:
     """
     winner = next(entry for entry in entries if entry.kept)
     able = [
-        (entry.tells, entry.name)
+        (entry.finds, entry.name)
         for entry in entries
-        if entry.tells is not None and entry.told is not None and not entry.leaks
+        if entry.finds is not None and entry.told is not None and not entry.leaks
     ]
     most, name = max(able, default=(0.0, winner.name))
-    ahead = winner.tells is None or most > winner.tells + 0.5 / math.sqrt(rows)
+    ahead = winner.finds is None or most > winner.finds + 0.5 / math.sqrt(rows)
     return name if ahead else winner.name
 
 

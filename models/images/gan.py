@@ -13,7 +13,7 @@ How it fails, and what is done about it:
 
 - mode collapse: each drawn image is scored beside a real one of the same row, which leaves no reward for leaving out;
 - a critic that outruns the generator: the penalties;
-- weights that circle: both networks' are averaged over steps;
+- weights that circle: the generator's are averaged over steps;
 - no likelihood to end by: the plan alone does.
 """
 
@@ -50,12 +50,15 @@ class Rivalry:
         codes: Z, of the noise.
         penalty: gamma, of the slopes.
         noise: s, by which slopes are measured, of numbers from -1 to 1.
+        judging: steps, from the first on, over which the critic that is kept is averaged: later ones see less of what
+            is odd, and tell who was learned from.
     """
 
     training: Plan = _TRAINING
     codes: int = 64
     penalty: float = 3.0
     noise: float = 0.05
+    judging: int = 500
 
 
 RIVALRY = Rivalry()
@@ -116,11 +119,12 @@ class _Rivals:
             self.steps += 1
             self._descend("generator", self.drawing, slopes)
             self.average.take(self.steps)
-            self.steady.take(self.steps)
+            if self.steps <= self.plan.judging:
+                self.steady.take(self.steps)
         self.rounds, self.apart = self.rounds + 1, require_finite(total / size.round_steps)
 
     def settle(self) -> None:
-        """Give the model the averaged weights of both networks."""
+        """Give the model the averaged generator, and the averaged early critic."""
         load_weights(self.drawing, self.average.weights)
         load_weights(self.judging, self.steady.weights)
         self.model.critic = self.critic
@@ -209,7 +213,8 @@ class AdversarialImages(Joint):
     def critic_score(self, x: Encoded) -> Tensor:
         """Return the (N,) scores of (N,) rows: higher, more like the training images of such a row.
 
-        But for a constant it is the log-ratio of the training images' density to that of the generator's.
+        Its scale is its own: an average of early critics, each a step ahead of a generator on its way, is no log-ratio
+        of densities.
         """
         critic = learned(self.critic)
 

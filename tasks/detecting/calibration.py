@@ -25,6 +25,7 @@ _TOGETHER = 5  # scores in a mean, as many as share a number that a model keeps 
 _ALL_TO = 100  # every fifth rank is kept up to here, the tail in which rows are anomalies
 _APART = 1.05  # and beyond, ranks this factor apart: a p-value is at most 5 % above what all scores would give
 _DIGITS = 3  # of a score, after the spread of the middle half: a critic's may be hundredths, a density's hundreds
+_LEAST_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Calibration:
 def _decimals(scores: NDArray[np.float64]) -> int:
     """Return how many decimals of (n,) scores are kept, below 0 where they are far apart."""
     low, high = np.quantile(scores, [0.25, 0.75]) if len(scores) else (0.0, 0.0)
-    return _DIGITS - math.floor(math.log10(high - low)) if high > low else _DIGITS
+    return _DIGITS - math.floor(math.log10(max(high - low, _LEAST_SPREAD))) if high > low else _DIGITS
 
 
 def _rounded_up(scores: NDArray[np.float64], decimals: int) -> NDArray[np.float64]:

@@ -148,7 +148,7 @@ def test_new_rows_are_judged_by_the_density_that_tells_planted_ones_whichever_dr
     likely, sharp = contest.contest
     assert (likely.kept, likely.judges) == (True, False)
     assert (sharp.kept, sharp.judges) == (False, True)
-    assert sharp.tells > likely.tells + 0.1
+    assert sharp.finds > likely.finds + 0.1
     assert contest.judged_by == "sharp"
     assert (contest.kept.log_prob, contest.detector.log_prob) == (apart, joint)
     assert "judges new rows" in str(sharp)
@@ -163,11 +163,11 @@ def test_of_densities_that_tell_as_much_the_winner_judges():
     assert contest.detector is contest.winner
 
 
-SHARP = Entry("sharp", 1.0, told=0.5, tells=0.9)
-LEAKING = Entry("leaking", 1.0, told=0.6, leaks=True, tells=0.95)
-UNTRIED = Entry("untried", 1.0, tells=0.99)
+SHARP = Entry("sharp", 1.0, told=0.5, finds=0.9)
+LEAKING = Entry("leaking", 1.0, told=0.6, leaks=True, finds=0.95)
+UNTRIED = Entry("untried", 1.0, finds=0.99)
 DRAWING = Entry("drawing", 1.0, told=0.5)
-WINNER = Entry("winner", 2.0, kept=True, tells=0.87)
+WINNER = Entry("winner", 2.0, kept=True, finds=0.87)
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ WINNER = Entry("winner", 2.0, kept=True, tells=0.87)
         ([LEAKING, SHARP, WINNER], 2_000, "sharp"),
         ([UNTRIED, WINNER], 2_000, "winner"),
         ([DRAWING, WINNER], 2_000, "winner"),
-        ([SHARP, replace(WINNER, tells=None)], 200, "sharp"),
-        ([LEAKING, replace(WINNER, tells=None)], 2_000, "winner"),
+        ([SHARP, replace(WINNER, finds=None)], 200, "sharp"),
+        ([LEAKING, replace(WINNER, finds=None)], 2_000, "winner"),
     ],
     ids=[
         "ahead",
