@@ -25,7 +25,7 @@ from torch import Tensor
 from models.encoding import UNKNOWN, Encoded, Encoder
 from models.life import Density, Model
 
-__all__ = ["BROKEN", "Judge", "Odd", "Surprise", "costs"]
+__all__ = ["BROKEN", "Judge", "Odd", "Surprise", "Weighing", "costs"]
 
 Form = TypeVar("Form", Encoded, Tensor)
 """What rows are to that which scores them."""

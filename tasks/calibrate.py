@@ -65,11 +65,12 @@ def calibrate(
 def _on_held(scorer: Scorer, holdout: Reference, *, seed: int) -> Calibration:
     """Calibrate on the rows held out; of many, on those that the seed draws.
 
-    Of images, a fifth say what complexity weighs, and are not calibrated on: the others are, to the score, as new ones.
+    Of images, a fifth say what complexity weighs in a density, and are not calibrated on: the others are, to the score,
+    as new ones.
     """
     images = scorer.contract.image is not None
     table = read_sample(Path(holdout.uri), rows=MOST_IMAGES if images else MOST_ROWS, seed=seed)
-    if images:
+    if scorer.weighs:
         scorer, table = _weighed(scorer, table)
     with progress("calibrating", total=table.num_rows) as advance:
         scores = [scorer.of(batch).scores for batch in counted(iter(table.to_batches(_BATCH_ROWS)), advance)]

@@ -42,12 +42,14 @@ class Scorer:
         contract: of the rows.
         surprise: scores their cells.
         by: the name of what does: a model's, of `auto` that of the candidate which it has picked for it; "rows".
+        weighs: complexity is taken off, as of a density of images it is; a critic is blind to it.
         weight: of an image's complexity.
     """
 
     contract: Contract
     surprise: "Surprise | Distance"
     by: str
+    weighs: bool = False
     weight: float = 0.0
 
     @classmethod
@@ -59,13 +61,14 @@ class Scorer:
         """
         from models.auto import Auto
         from models.encoding import Encoder
-        from models.surprise import Judge, Surprise
+        from models.surprise import Judge, Surprise, Weighing
 
         model, described = load_model(folder)
         judge, name = (model.detector, model.judged_by) if isinstance(model, Auto) else (model, described["model"])
         assert isinstance(judge, Judge)  # noqa: S101 - all models have a density or a critic
         encoder = Encoder.from_state(contract.columns, described["columns"])
-        return cls(contract, Surprise(judge, encoder, rows=described["rows"]), name)
+        weighs = contract.image is not None and isinstance(judge, Weighing)
+        return cls(contract, Surprise(judge, encoder, rows=described["rows"]), name, weighs)
 
     def of(
         self, batch: pa.RecordBatch, *, unfit: NDArray[np.bool_] | None = None, ruled: NDArray[np.bool_] | None = None
