@@ -3,7 +3,7 @@
 Conformal prediction (Vovk, Gammerman, Shafer: Algorithmic learning in a random world, 2005): of n scores of the same
 source, no more than k are as great as a new row's with probability at most (k + 1) / (n + 1).  What is kept of the n is
 for every fifth rank the mean of five scores, which is no less than the score at that rank: so p-values are never too
-small, and no published figure is that of one row.
+small, and no published figure is that of one row.  Of a run, of which nothing is published, every rank is kept.
 """
 
 import json
@@ -50,10 +50,17 @@ class Calibration:
 
     @classmethod
     def of(
-        cls, scores: NDArray[np.float64], *, on: Literal["holdout", "model"], by: str, weight: float = 0.0
+        cls,
+        scores: NDArray[np.float64],
+        *,
+        on: Literal["holdout", "model"],
+        by: str,
+        weight: float = 0.0,
+        published: bool = True,
     ) -> "Calibration":
-        """Return what is kept of (n,) scores."""
-        falling, ranks = np.sort(scores)[::-1], _ranks(len(scores))
+        """Return what is kept of (n,) scores; where it is not published, at every rank, so that less is lost."""
+        falling = np.sort(scores)[::-1]
+        ranks = _ranks(len(scores)) if published else list(range(_TOGETHER, len(scores) + 1))
         means = np.array([falling[rank - _TOGETHER : rank].mean() for rank in ranks])
         return cls(on, len(scores), np.array(ranks, np.int64), _rounded_up(means, _decimals(scores)), by, weight)
 

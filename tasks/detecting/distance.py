@@ -77,7 +77,7 @@ def judge_of(encoder: "Encoder", run: Path, *, rows: int) -> tuple["Distance", C
     distance = Distance(points, places, _read(folder / _NOISE) if kept else _learned(points, places), rows=rows)
     if not kept:
         held = np.concatenate([np.zeros(0), *_scores(distance, run / _HOLDOUT)])
-        _keep(folder, distance.noise, Calibration.of(held, on="holdout", by="rows"))
+        _keep(folder, distance.noise, Calibration.of(held, on="holdout", by="rows", published=False))
     return distance, Calibration.read(folder / FILE)
 
 
