@@ -73,6 +73,7 @@ class Prefect:
             "PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api",
             "DO_NOT_TRACK": "1",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "flows.ordering",
             "PREFECT_WORKER_QUERY_SECONDS": "1",  # of 10: tests wait for it
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, [self.settings.get("PYTHONPATH"), str(ROOT)])),
