@@ -20,7 +20,7 @@ from tasks.ingesting.rows import read_rows, require_sound, write_rows
 from tasks.ingesting.tally import Tally
 from tasks.readers.fingerprint import fingerprint
 from tasks.readers.origin import origin_of
-from tasks.readers.problems import went_away_by_itself
+from tasks.readers.problems import PATIENT
 from tasks.references import Reference
 from tasks.steps import once
 
@@ -35,9 +35,7 @@ def _of_source(contract: Contract, *, run: str, source: str | None = None) -> st
 
 
 @task(
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],  # a network's hiccup, a restart, a failover
-    retry_condition_fn=went_away_by_itself,
+    **PATIENT,
     cache_policy=NO_CACHE,  # the source may have changed under the same name
 )
 @once("source.parquet", "left-out.json", basis=_of_source)

@@ -16,7 +16,7 @@ from tasks.ingesting.rows import read_rows, write_rows
 from tasks.ingesting.tally import Tally
 from tasks.readers.fingerprint import fingerprint
 from tasks.readers.origin import origin_of
-from tasks.readers.problems import went_away_by_itself
+from tasks.readers.problems import PATIENT
 from tasks.steps import once
 
 __all__ = ["ingest_piece"]
@@ -29,9 +29,7 @@ def _of_files(contract: Contract, *, run: str, piece: Piece, source: str | None 
 
 @task(
     task_run_name="ingest-{piece.number}",
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],  # as the whole
-    retry_condition_fn=went_away_by_itself,
+    **PATIENT,
     cache_policy=NO_CACHE,  # the source may have changed under the same name
 )
 @once("source/part-{piece.number:05}.parquet", basis=_of_files)

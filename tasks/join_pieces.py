@@ -18,7 +18,7 @@ from tasks.ingesting.pieces import Part
 from tasks.ingesting.rows import require_sound, require_unchanged
 from tasks.ingesting.tally import Tally
 from tasks.readers.origin import origin_of
-from tasks.readers.problems import went_away_by_itself
+from tasks.readers.problems import PATIENT
 from tasks.references import Reference
 from tasks.shards import gathered
 from tasks.steps import once
@@ -29,9 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 @task(
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],  # the source is listed once more
-    retry_condition_fn=went_away_by_itself,
+    **PATIENT,
     cache_policy=NO_CACHE,  # its files must be there afterwards
 )
 @once("source/*.parquet", "left-out.json")

@@ -13,7 +13,7 @@ from prefect.cache_policies import NO_CACHE
 from data_contracts import Contract
 from tasks.ingesting.pieces import Layout, layout_of
 from tasks.readers.origin import origin_of
-from tasks.readers.problems import went_away_by_itself
+from tasks.readers.problems import PATIENT
 
 __all__ = ["lay_out"]
 
@@ -21,9 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 @task(
-    retries=3,
-    retry_delay_seconds=[2, 10, 30],  # as reading it
-    retry_condition_fn=went_away_by_itself,
+    **PATIENT,
     cache_policy=NO_CACHE,  # files come and go
 )
 def lay_out(contract: Contract, *, source: str | None = None) -> Layout:

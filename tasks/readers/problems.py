@@ -5,7 +5,7 @@ from typing import Any
 
 from data_contracts import DataError, Failure
 
-__all__ = ["UnreachableError", "check_columns", "column_failures", "refused", "went_away_by_itself"]
+__all__ = ["PATIENT", "UnreachableError", "check_columns", "column_failures", "refused"]
 
 
 class UnreachableError(DataError):
@@ -24,7 +24,7 @@ class UnreachableError(DataError):
         return type(self), (self.failures[0].detail,)
 
 
-def went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN401, ARG001 - Prefect's signature
+def _went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN401, ARG001 - Prefect's signature
     """Return whether a failed attempt is worth another: only a connection that failed is."""
     try:
         state.result()
@@ -33,6 +33,14 @@ def went_away_by_itself(task: Any, run: Any, state: Any) -> bool:  # noqa: ANN40
     except Exception:  # noqa: BLE001 - whatever else it was, it would be the same again
         return False
     return False
+
+
+PATIENT: dict[str, Any] = {
+    "retries": 3,
+    "retry_delay_seconds": [2, 10, 30],  # a network's hiccup, a restart, a failover
+    "retry_condition_fn": _went_away_by_itself,
+}
+"""The options of a task that looks at a source."""
 
 
 def refused(rule: str, sentence: str, fact: str, remedy: str) -> DataError:
