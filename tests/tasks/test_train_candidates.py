@@ -20,24 +20,14 @@ ROOT = Path(__file__).parents[2]
 SEED = 3
 
 CHILD = """
-import sys, time
+import sys
 import tasks.train_candidate as training
-from tasks.learning.checkpoints import DiskCheckpoint
+from held_training import hold_after
 from tasks.references import Reference
 from test_train_generate import CONTRACT
 
 uri, digest, rows, run, saves = sys.argv[1:]
-save, saved = DiskCheckpoint.save, []
-
-def save_and_wait(checkpoint, state):
-    save(checkpoint, state)
-    saved.append(1)
-    if len(saved) == int(saves):
-        print("saved", flush=True)
-        time.sleep(600)  # for the signal
-
-DiskCheckpoint.save = save_and_wait
-training.CHECKPOINT_SECONDS = 0.0
+hold_after(int(saves), training)
 training.train_candidate.fn(CONTRACT, Reference(uri, digest, int(rows)), run=run, name="autoregressive", seed=3)
 """
 

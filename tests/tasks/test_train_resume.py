@@ -26,24 +26,14 @@ STATE = {"weights": torch.arange(3.0)}, {"history": ["one"], "seconds": 1.0}
 FIT = {"model": "autoregressive", "seed": 1}
 
 CHILD = """
-import sys, time
+import sys
 import tasks.train as training
-from tasks.learning.checkpoints import DiskCheckpoint
+from held_training import hold_after
 from tasks.references import Reference
 from test_train_generate import CONTRACT
 
 uri, digest, rows, run, model, steps, saves = sys.argv[1:]
-save, saved = DiskCheckpoint.save, []
-
-def save_and_wait(checkpoint, state):
-    save(checkpoint, state)
-    saved.append(1)
-    if len(saved) == int(saves):
-        print("saved", flush=True)
-        time.sleep(600)  # for the signal: however busy the machine, it comes before the fit ends
-
-DiskCheckpoint.save = save_and_wait
-training.CHECKPOINT_SECONDS = 0.0
+hold_after(int(saves), training)
 training.train.fn(CONTRACT, Reference(uri, digest, int(rows)), run=run, model=model, seed=3, steps=int(steps))
 """
 
