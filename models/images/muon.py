@@ -35,10 +35,11 @@ class Muon:
         parameters: of two and more dimensions, the first of them outputs.
         rate: the size of a step's singular values.
         decay: of weights, by the rate.
+        half: multiply bfloat16.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], *, rate: float, decay: float) -> None:
-        self.rate, self.decay = rate, decay
+    def __init__(self, parameters: Sequence[Tensor], *, rate: float, decay: float, half: bool) -> None:
+        self.rate, self.decay, self.half = rate, decay, half
         self.parameters = list(parameters)
         self.momenta = [torch.zeros_like(one) for one in self.parameters]
 
@@ -52,7 +53,7 @@ class Muon:
                 shapes.setdefault(one.shape, []).append(place)
         for places in shapes.values():
             ahead = [torch.lerp(self._slope(place), self.momenta[place], _MOMENTUM) for place in places]
-            for place, turned in zip(places, orthogonal(torch.stack(ahead).flatten(2)), strict=True):
+            for place, turned in zip(places, self._turned(torch.stack(ahead)), strict=True):
                 one = self.parameters[place]
                 longer = max(1.0, turned.shape[0] / turned.shape[1]) ** 0.5
                 one.mul_(1 - self.rate * share * self.decay)
@@ -67,16 +68,20 @@ class Muon:
         for place, one in enumerate(self.momenta):
             one.copy_(tensors[str(place)])
 
+    def _turned(self, steps: Tensor) -> Tensor:
+        """Return (n, a, b, ...) steps made orthogonal: (n, a, b · ...)."""
+        return orthogonal(steps.flatten(2).to(torch.bfloat16 if self.half else torch.float32))
+
     def _slope(self, place: int) -> Tensor:
         slope = self.parameters[place].grad
         return self.momenta[place] if slope is None else slope
 
 
 def orthogonal(matrices: Tensor) -> Tensor:
-    """Return (n, a, b) matrices with all singular values brought to about 1; products are of bfloat16."""
+    """Return (n, a, b) matrices with all singular values brought to about 1; eight bits of precision are enough."""
     wide = matrices.shape[1] <= matrices.shape[2]
-    x = (matrices if wide else matrices.mT).bfloat16()
-    x = x / (x.float().norm(dim=(1, 2), keepdim=True) + _LEAST).bfloat16()
+    x = matrices if wide else matrices.mT
+    x = x / (x.float().norm(dim=(1, 2), keepdim=True) + _LEAST).to(x.dtype)
     for _ in range(_SWEEPS):
         inner = x @ x.mT
         x = _FIRST * x + (_THIRD * inner + _FIFTH * (inner @ inner)) @ x

@@ -199,7 +199,7 @@ class Trainer:
         self.average = Average(self.parameters, plan.average)
         self.kept, self.kept_loss = [one.clone() for one in self.average.weights], math.inf
         self.rounds = self.steps = self.stale = 0
-        self._muon = Muon(hidden_weights(network), rate=plan.turning, decay=plan.decay)
+        self._muon = Muon(hidden_weights(network), rate=plan.turning, decay=plan.decay, half=half)
         turned = {id(one) for one in self._muon.parameters}
         others = [one for one in self.parameters if id(one) not in turned]
         self._adam = torch.optim.AdamW(others, lr=plan.rate, betas=_BETAS, weight_decay=plan.decay, fused=True)
