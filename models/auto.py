@@ -1,8 +1,9 @@
 """The best of several: candidates are trained one after the other, and the one that held-out evidence prefers is kept.
 
 The evidence is the mean log-likelihood of rows that no candidate saw, where every candidate has a density (all are on
-the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.  A candidate whose
-drawn rows tell who was learned from loses to any that keeps it: likelihood does not see that.
+the same encoded scale); else how little boosted trees tell these rows from as many that were drawn.  A candidate that
+tells who was learned from, by the rows that it draws or by its own density, loses to any that keeps it: likelihood does
+not see that.
 
 What draws best is not what tells anomalies best.  So beside the winner a detector is kept, which new rows are judged
 by: the winner, unless another density tells rows that are planted among unseen ones better (`models.planting`).
@@ -33,6 +34,8 @@ from models.gmm import GaussianMixture
 from models.life import FREELY, Density, Fitted, Model, State, Step, Terms, learned, require_rows
 from models.planting import planted, tells
 from models.states import part, prefixed
+from models.telling import BOUND as OWN_BOUND
+from models.telling import area
 from models.trees import Trees
 
 __all__ = ["CANDIDATES", "Auto", "Entry", "joined"]
@@ -55,7 +58,8 @@ class Entry:
         cut: the budget ended it before its plan did.
         kept: it won.
         told: the area under the ROC curve of a membership attack by distance, .5 if nobody is told; None: not tried.
-        leaks: that is more than the bound and chance allow.
+        tells: that of an attack by its density; None: not tried, or it has none.
+        leaks: either is more than its bound and chance allow.
         finds: how well its density tells planted rows from those that no candidate saw: the area under the ROC curve;
             None: it has none.
         judges: new rows are judged by it.
@@ -67,6 +71,7 @@ class Entry:
     cut: bool = False
     kept: bool = False
     told: float | None = None
+    tells: float | None = None
     leaks: bool = False
     finds: float | None = None
     judges: bool = False
@@ -76,7 +81,8 @@ class Entry:
         if self.evidence is None:
             return f"{self.name}: took no part, the budget was spent"
         cut, kept = " (cut)" if self.cut else "", ", kept" if self.kept else ""
-        told = f", tells members apart ({self.told:.3f})" if self.leaks else ""
+        found = " and ".join(f"{each:.3f}" for each in (self.told, self.tells) if each is not None)
+        told = f", tells members apart ({found})" if self.leaks else ""
         finds = "" if self.finds is None else f", finds planted rows ({self.finds:.3f})"
         judges = ", judges new rows" if self.judges else ""
         return f"{self.name}: {self.evidence:.3f} after {self.steps} steps{cut}{told}{finds}{kept}{judges}"
@@ -170,6 +176,12 @@ class Auto:
         return max(self.contest, key=lambda entry: (entry.judges, entry.kept)).name
 
     @property
+    def published(self) -> dict[str, Model]:
+        """Return the winner and, behind it, the detector, by their names; one, where they are the same."""
+        winner = next(entry.name for entry in self.contest if entry.kept)
+        return {winner: self.kept, self.judged_by: learned(self.detector)}
+
+    @property
     def kept(self) -> Model:
         """Return the winner.
 
@@ -194,19 +206,37 @@ class Auto:
             for (name, model), figure in zip(trained.items(), figures, strict=True)
         }
         if members is not None:
-            axes = [axis_of(span, members, 0, 0, 0) for span in spans]
             for name, model in trained.items():
-                drawn = model.sample(_DRAWN_ROWS, generator=torch.Generator().manual_seed(seed))
-                area, error = leak(axes, drawn, members, judged)
-                entries[name] = replace(entries[name], told=area, leaks=area > BOUND + error)
+                entries[name] = _attacked(entries[name], model, members, judged, spans, seed=seed)
         best = max(entries.values(), key=lambda entry: (not entry.leaks, entry.evidence))
         entries[best.name] = replace(best, kept=True)
-        for name, area in _found(trained, judged, spans, seed=seed).items():
-            entries[name] = replace(entries[name], finds=area)
+        for name, finds in _found(trained, judged, spans, seed=seed).items():
+            entries[name] = replace(entries[name], finds=finds)
         judge = _judge(entries.values(), rows=len(judged))
         entries[judge] = replace(entries[judge], judges=True)
         self.winner, self.detector = trained[best.name], trained[judge]
         self.contest = tuple(entries.get(name, Entry(name)) for name in self.candidates)
+
+
+def _attacked(
+    entry: Entry, model: Model, members: Encoded, others: Encoded, spans: Sequence[Span], *, seed: int
+) -> Entry:
+    """Return an entry with what two attacks find: by what the model draws, and by its density, if it has one.
+
+    Args:
+        entry: of the model.
+        model: that is attacked.
+        members: (N,) rows that it learned from.
+        others: (M,) rows that it did not.
+        spans: of the encoding.
+        seed: of what it draws.
+    """
+    axes = [axis_of(span, members, 0, 0, 0) for span in spans]
+    drawn = model.sample(_DRAWN_ROWS, generator=torch.Generator().manual_seed(seed))
+    told, error = leak(axes, drawn, members, others)
+    tells = area(model.log_prob(members), model.log_prob(others))[0] if isinstance(model, Density) else None
+    leaks = told > BOUND + error or (tells is not None and tells > OWN_BOUND + error)
+    return replace(entry, told=told, tells=tells, leaks=leaks)
 
 
 def _found(trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *, seed: int) -> dict[str, float]:
@@ -222,7 +252,7 @@ def _found(trained: dict[str, Model], judged: Encoded, spans: Sequence[Span], *,
 def _judge(entries: Collection[Entry], *, rows: int) -> str:
     """Return the name of the detector: the winner's, unless another density is ahead by more than chance.
 
-    It would be published beside the winner, while the gate sees what the winner draws alone: so the attack must have
+    It would be published beside the winner, while the gate sees what the winner draws alone: so the attacks must have
     been tried on it, and have told nobody.  Chance is the greatest standard error that a mean over so many rows can
     have of what lies between 0 and 1.
     """

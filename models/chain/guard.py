@@ -14,6 +14,7 @@ from torch.nn.functional import one_hot
 from models.columns import Axis
 from models.encoding import Encoded
 from models.processors import together
+from models.telling import area
 
 __all__ = ["BOUND", "LEAST_ROWS", "leak"]
 
@@ -45,16 +46,7 @@ def leak(axes: Sequence[Axis], drawn: Encoded, members: Encoded, others: Encoded
     both = Encoded.join([members, others])
     tiles = together(nearest, [both[low : low + _TILE] for low in range(0, len(both), _TILE)])
     distances = torch.cat(tiles)
-    return _area(distances[: len(members)], distances[len(members) :])
-
-
-def _area(members: Tensor, others: Tensor) -> tuple[float, float]:
-    """Return how often a member's distance is below another row's, and the standard error of that."""
-    ordered = others.sort().values
-    above = len(others) - torch.searchsorted(ordered, members, right=True)
-    equal = len(others) - above - torch.searchsorted(ordered, members)
-    area = float((above + equal / 2).double().mean() / len(others))
-    return area, math.sqrt((1 / len(members) + 1 / len(others)) / 12)
+    return area(-distances[: len(members)], -distances[len(members) :])
 
 
 def _points(axes: Sequence[Axis], x: Encoded) -> Tensor:

@@ -11,6 +11,7 @@ from data_contracts import ModelError
 from models.encoding import Encoded
 from models.life import require_rows
 from models.mixture.components import Components, Layout, Shrinkage, expect, log_joint, log_likelihood, maximise
+from models.telling import BOUND, area
 
 __all__ = ["PLAN", "Pass", "Plan", "Size", "passes", "root", "split"]
 
@@ -65,7 +66,8 @@ class Plan:
         return sum(self.passes + (self.family_passes if size.families > 1 else 0) for size in sizes)
 
 
-PLAN = Plan(sizes=(Size(1, 1), Size(1, 4), Size(1, 16), Size(4, 64), Size(16, 256), Size(32, 512), Size(64, 1024)))
+_SIZES = ((1, 1), (1, 4), (1, 8), (1, 16), (2, 32), (4, 64), (8, 128), (16, 256), (32, 512), (64, 1024))
+PLAN = Plan(sizes=tuple(Size(families, components) for families, components in _SIZES))
 
 _ROWS_PER_COMPONENT = 30  # with 8, held-out rows were content, but shoppers' copies went beyond the holdout's
 _ROWS_ENOUGH = 2_000  # so many rows a component are enough for more components: smaller sizes are passed over
@@ -101,8 +103,8 @@ def passes(x: Encoded, layout: Layout, *, plan: Plan, generator: torch.Generator
     best, top = _Trial(root(x, layout, members=plan.members), -math.inf, Size(1, 1), 0), -math.inf
     for form in _forms(x, layout):
         for trial in _climb(x[order[held:]], x[order[:held]], form, plan=plan, generator=generator):
-            top = max(top, trial.score)
-            best = trial if trial.score >= top - plan.slack and trial.passes else best
+            top = top if trial.tells else max(top, trial.score)
+            best = trial if trial.score >= top - plan.slack and trial.passes and not trial.tells else best
             yield Pass(pruned(best.components), f"{trial}", top)
     form = best.components.layout
     for components, done in _grow(x, form, plan=plan, size=best.size, generator=generator):
@@ -133,12 +135,13 @@ _DEAD_SHARE = 1e-3  # together at most this share of the rows is taken from
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    """A size after some passes, and its mean log-likelihood of held-out rows."""
+    """A size after some passes, its mean log-likelihood of held-out rows, and whether it tells who was learned from."""
 
     components: Components
     score: float
     size: Size
     passes: int
+    tells: bool = False
 
     def __str__(self) -> str:
         """Return the trial for people."""
@@ -149,19 +152,30 @@ class _Trial:
 def _climb(
     learn: Encoded, judge: Encoded, layout: Layout, *, plan: Plan, generator: torch.Generator
 ) -> Iterator[_Trial]:
-    """Try sizes from small to large until one is no better than the best before it."""
+    """Try sizes from small to large until one is no better than the best before it, or tells who was learned from."""
     best = -math.inf
     for size in _within(plan.sizes, rows=len(learn)):
         top = -math.inf
         for components, done in _grow(learn, layout, plan=plan, size=size, generator=generator):
-            score = float(log_likelihood(components, judge).double().mean()) if len(judge) and done else -math.inf
-            yield _Trial(components, score, size, done)
-            top = max(top, score)
-            if done and score < top - plan.slack:
+            trial = _tried(components, learn, judge, size=size, passes=done)
+            yield trial
+            if trial.tells:
+                return
+            top = max(top, trial.score)
+            if done and trial.score < top - plan.slack:
                 break
         if top < best - plan.slack:
             return
         best = max(best, top)
+
+
+def _tried(components: Components, learn: Encoded, judge: Encoded, *, size: Size, passes: int) -> _Trial:
+    """Return a size after some passes, judged by (N,) rows that it learned from and (M,) that it did not."""
+    if not passes or not len(judge):
+        return _Trial(components, -math.inf, size, passes)
+    unseen, seen = (log_likelihood(components, rows) for rows in (judge, learn[: len(judge)]))
+    told, error = area(seen, unseen)
+    return _Trial(components, float(unseen.double().mean()), size, passes, told > BOUND + error)
 
 
 def _within(sizes: tuple[Size, ...], *, rows: int) -> list[Size]:

@@ -264,3 +264,22 @@ def test_a_likelier_candidate_that_tells_its_members_loses_to_one_that_keeps_the
     assert not kept.leaks
     assert kept.kept
     assert "tells members apart" in str(told)
+
+
+def test_a_candidate_whose_density_tells_who_was_learned_from_loses_and_does_not_judge():
+    members = rows(1_600, seed=9)
+    known = set(members.values[:, 0].tolist())
+
+    def knowing(x):
+        """Return a density that is good everywhere, and better where a row was learned from."""
+        return joint(x) + 2 + torch.tensor([0.5 * (value in known) for value in x.values[:, 0].tolist()])
+
+    contest = decided(knowing=Judging(knowing), honest=Judging(joint))
+
+    told, honest = contest.contest
+    assert told.evidence > honest.evidence
+    assert told.told < 0.53  # what it draws is nobody's
+    assert told.tells > 0.6
+    assert (told.leaks, told.kept, told.judges) == (True, False, False)
+    assert (honest.leaks, honest.kept, honest.judges) == (False, True, True)
+    assert f"tells members apart ({told.told:.3f} and {told.tells:.3f})" in str(told)
