@@ -136,8 +136,9 @@ def judged(cheat: Cheat, parts: Parts, contract: Contract, *, seed: int) -> tupl
 
 
 def refusals(verdict: Verdict) -> list[str]:
-    """Return the scores whose thresholds refuse."""
-    return [judgement.threshold.score for judgement in verdict.judgements if not judgement.passed]
+    """Return the scores whose thresholds refuse; of a model there is none, for none drew these rows."""
+    refused = [judgement.threshold.score for judgement in verdict.judgements if not judgement.passed]
+    return [score for score in refused if not score.startswith("model_")]
 
 
 def told(

@@ -113,7 +113,7 @@ def show_release(release: Path, manifest: dict[str, Any], *, as_json: bool) -> N
 
 _OF_A_SWEEP = (
     *("column_shapes", "column_pair_trends", "two_sample_train", "frechet_distance", "coverage", "utility_gap"),
-    *("copies_excess", "membership_auc", "domias_auc", "near_copies_excess", "epsilon"),
+    *("copies_excess", "membership_auc", "domias_auc", "model_membership_auc", "near_copies_excess", "epsilon"),
 )
 """The scores that fit a terminal: fidelity and utility first, privacy beside them; the files have all."""
 

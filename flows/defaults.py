@@ -53,6 +53,12 @@ DEFAULTS = (
     Threshold("domias_tpr", "as for membership_tpr, by density", maximum=0.015),
     Threshold("domias_outliers_auc", "as for membership_outliers_auc, by density", maximum=0.53),
     Threshold(
+        "model_membership_auc",
+        "the model is published too: beyond 12 of 20 pairs that its own score tells, a coin 10, it knows rows by heart",
+        maximum=0.6,
+    ),
+    Threshold("model_membership_tpr", "as for membership_tpr, by the model's own score", maximum=0.015),
+    Threshold(
         "singling_out_risk",
         "one guess in twenty that isolates a person because he was in train is a way to find people",
         maximum=0.05,

@@ -13,7 +13,8 @@
 Before `validate`, `examine` looks at each part by itself, wherever it was made, and leaves what it found in
 validation-source/ and validation-synthetic/.
 On a cluster, `train_candidate` leaves in candidates/ what each candidate of `auto` learned; `train` keeps the best.
-After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows.
+After `train`, `calibrate` leaves calibration.json, by which `detect` judges new rows, and `measure_model` asks the
+model whom it learned from.
 Where conditions or shares are asked for, `select` leaves the real rows to judge by in selected/, before the training.
 A source of many large files is read in pieces, and is then the folder source/.
 What `score` leaves, `measure` has found, all of it in one task or in several side by side.
@@ -37,6 +38,7 @@ from tasks.examine import examine
 from tasks.gather import gather
 from tasks.generate import generate
 from tasks.measure import measure
+from tasks.measure_model import measure_model
 from tasks.open_run import open_run
 from tasks.publish import Release
 from tasks.references import Challenger
@@ -81,6 +83,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         candidates=tuple(trying.result()),
     )
     calibration = calibrate(contract, trained, parts.holdout, run=run, seed=asked.seed)
+    asking = measure_model(contract, trained, parts, run=run, seed=asked.seed)
     shards = cut(contract, rows=asked.rows or source.rows, selection=selection)
     drawing = generate.map(
         unmapped(contract), trained, run=run, shard=shards, seed=asked.seed, selection=unmapped(selection)
@@ -99,7 +102,7 @@ def synthesize(**values: Any) -> Release:  # noqa: ANN401 - the signature is tha
         seed=asked.seed,
         families=groups(contract, apart=apart()),
     )
-    scores = score(contract, tuple(measuring.result()), run=run, seed=asked.seed, trained=trained)
+    scores = score(contract, (*measuring.result(), asking), run=run, seed=asked.seed, trained=trained)
     verdict = judge(contract, scores.scores)
     challenger = Challenger(
         selected.judged.train, synthetic, selected.words, scores.scores, verdict=verdict, margin=asked.margin

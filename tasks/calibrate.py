@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -19,7 +18,7 @@ from data_contracts import Contract
 from tasks.detecting.calibration import FILE, Calibration
 from tasks.detecting.scoring import Scorer
 from tasks.parquet import read_sample
-from tasks.progress import counted, progress
+from tasks.progress import progress
 from tasks.references import Reference, Trained
 from tasks.steps import once
 from tasks.storage import digest_file, write_json
@@ -34,7 +33,6 @@ MOST_ROWS = 20_000
 MOST_IMAGES = 2_000
 """Of images: by `flow_matching` a minute on two cores; by the four fifths of them, a level of 1 % is kept to .25 %."""
 
-_OF_IMAGES = 5  # one in so many says what complexity weighs
 _BATCH_ROWS = 10_000
 
 
@@ -70,19 +68,10 @@ def _on_held(scorer: Scorer, holdout: Reference, *, seed: int) -> Calibration:
     """
     images = scorer.contract.image is not None
     table = read_sample(Path(holdout.uri), rows=MOST_IMAGES if images else MOST_ROWS, seed=seed)
-    if scorer.weighs:
-        scorer, table = _weighed(scorer, table)
+    scorer, table = scorer.weighed(table)
     with progress("calibrating", total=table.num_rows) as advance:
-        scores = [scorer.of(batch).scores for batch in counted(iter(table.to_batches(_BATCH_ROWS)), advance)]
-    return Calibration.of(np.concatenate([np.zeros(0), *scores]), on="holdout", by=scorer.by, weight=scorer.weight)
-
-
-def _weighed(scorer: Scorer, table: pa.Table) -> tuple[Scorer, pa.Table]:
-    """Return what scores images less their complexity, and the images by which its weight was not found."""
-    some = table.num_rows // _OF_IMAGES
-    for batch in table.slice(0, some).combine_chunks().to_batches():
-        scorer = scorer.fitted(batch)
-    return scorer, table.slice(some)
+        scores = scorer.scores(table, advance=advance)
+    return Calibration.of(scores, on="holdout", by=scorer.by, weight=scorer.weight)
 
 
 def _of_drawn(scorer: Scorer, *, seed: int) -> Iterator[NDArray[np.float64]]:

@@ -22,6 +22,8 @@ BEST = {
     "domias_auc": 0.5,
     "domias_tpr": 0.01,
     "domias_outliers_auc": 0.5,
+    "model_membership_auc": 0.5,
+    "model_membership_tpr": 0.01,
     "singling_out_risk": 0.0,
     "linkability_risk": 0.0,
     "inference_risk": 0.0,

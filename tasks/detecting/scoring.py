@@ -24,6 +24,7 @@ from data_contracts import Contract
 from tasks.learning.modelfiles import load_model
 from tasks.learning.rawimages import to_raw
 from tasks.pictures import pixels_of, png_of
+from tasks.progress import Advance, counted
 
 if TYPE_CHECKING:
     from models.distance import Distance
@@ -59,16 +60,33 @@ class Scorer:
         Raises:
             ModelError: the model cannot be read.
         """
+        return cls.each(contract, folder)[-1]
+
+    @classmethod
+    def each(cls, contract: Contract, folder: Path) -> "tuple[Scorer, ...]":
+        """Return what scores rows by each model in a folder: by the one that draws, and by the detector, if another.
+
+        Raises:
+            ModelError: the model cannot be read.
+        """
         from models.auto import Auto
         from models.encoding import Encoder
         from models.surprise import Judge, Surprise, Weighing
 
         model, described = load_model(folder)
-        judge, name = (model.detector, model.judged_by) if isinstance(model, Auto) else (model, described["model"])
-        assert isinstance(judge, Judge)  # noqa: S101 - all models have a density or a critic
-        encoder = Encoder.from_state(contract.columns, described["columns"])
-        weighs = contract.image is not None and isinstance(judge, Weighing)
-        return cls(contract, Surprise(judge, encoder, rows=described["rows"]), name, weighs)
+        judges = model.published if isinstance(model, Auto) else {described["model"]: model}
+        encoder, found = Encoder.from_state(contract.columns, described["columns"]), []
+        for name, judge in judges.items():
+            assert isinstance(judge, Judge)  # noqa: S101 - all models have a density or a critic
+            weighs = contract.image is not None and isinstance(judge, Weighing)
+            found.append(cls(contract, Surprise(judge, encoder, rows=described["rows"]), name, weighs))
+        return tuple(found)
+
+    def scores(self, table: pa.Table, *, advance: Advance | None = None) -> NDArray[np.float64]:
+        """Return a table's (N,) scores; how far it is, is told batch by batch."""
+        batches = iter(table.combine_chunks().to_batches(_BATCH_ROWS))
+        counting = counted(batches, advance) if advance is not None else batches
+        return np.concatenate([np.zeros(0), *(self.of(batch).scores for batch in counting)])
 
     def of(
         self, batch: pa.RecordBatch, *, unfit: NDArray[np.bool_] | None = None, ruled: NDArray[np.bool_] | None = None
@@ -85,14 +103,19 @@ class Scorer:
         odd = self.surprise.of(to_raw(batch, self.contract.image), unfit=unfit, ruled=ruled)
         return replace(odd, scores=odd.scores - self.weight * self._complexity(batch)) if self.weight else odd
 
-    def fitted(self, batch: pa.RecordBatch) -> "Scorer":
-        """Return it with the weight of least squares among a batch's usual (N,) images; without images, as it is."""
-        if self.contract.image is None or batch.num_rows < 2:  # noqa: PLR2004 - a slope needs two points
-            return self
+    def weighed(self, table: pa.Table) -> "tuple[Scorer, pa.Table]":
+        """Return it with the weight of least squares among a fifth of some usual images, and the others; of rows, all.
+
+        The others are, to the score, as new ones.
+        """
+        some = table.num_rows // _OF_IMAGES
+        if not self.weighs or some < 2:  # noqa: PLR2004 - a slope needs two points
+            return self, table
+        (batch,) = table.slice(0, some).combine_chunks().to_batches()
         complexity = self._complexity(batch)
         apart = complexity - complexity.mean()
         slope = float(apart @ replace(self, weight=0.0).of(batch).scores) / max(float(apart @ apart), 1e-9)
-        return replace(self, weight=round(slope, _DIGITS))
+        return replace(self, weight=round(slope, _DIGITS)), table.slice(some)
 
     def _complexity(self, batch: pa.RecordBatch) -> NDArray[np.float64]:
         """Return the (N,) nats that images take as PNG files that hold nothing but their pixels."""
@@ -101,4 +124,6 @@ class Scorer:
         return _NATS_A_BYTE * np.fromiter(map(len, files), np.float64, batch.num_rows)
 
 
+_BATCH_ROWS = 10_000
+_OF_IMAGES = 5  # one in so many says what complexity weighs
 _DIGITS = 4  # of a weight: of a thousand nats, a tenth of one

