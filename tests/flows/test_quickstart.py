@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+
+from tasks.parquet import read_table
+from tasks.pictures import pixels_of
 
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "docs" / "quickstart.md").read_text(), re.DOTALL)
@@ -32,9 +36,29 @@ def orders(rows, *, seed):
     )
 
 
+def shrunk(images, by):
+    """Return (N, H, W) images, averaged over squares."""
+    rows, height, width = images.shape
+    return images.reshape(rows, height // by, by, width // by, by).mean((2, 4)).round().astype(np.uint8)
+
+
+def pictures(folder):
+    """Write pictures of 8 x 8 made of those that we ship, class by class; new ones, and some that are smaller."""
+    table = read_table(ROOT / "datasets" / "fashion_mnist.parquet").slice(0, 1_550)
+    images = shrunk(pixels_of(table["image"])[:, 2:26, 2:26, 0], 3)
+    for row, label in enumerate(table["label"].to_pylist()):
+        place = folder / ("photos" if row < 1_500 else "new-photos") / label.replace("/", " or ")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(images[row]).save(place / f"{row:04}.png")
+    (folder / "thumbnails").mkdir()
+    for row, image in enumerate(shrunk(images[-20:], 2)):
+        Image.fromarray(image).save(folder / "thumbnails" / f"{row:02}.png")
+
+
 @pytest.fixture
 def desk(tmp_path):
     """A folder with a reader's files: among the new orders, five cost ten times what they should."""
+    pictures(tmp_path)
     orders(6_000, seed=1).to_csv(tmp_path / "orders.csv", index=False)
     new = orders(200, seed=2)
     new.loc[:4, "amount"] *= 10
@@ -45,14 +69,20 @@ def desk(tmp_path):
     return tmp_path
 
 
-@pytest.mark.slow  # three releases, and what they are good for: two to four minutes of a processor
-@pytest.mark.timeout(900)
+@pytest.mark.slow  # four releases, and what they are good for: six to ten minutes
+@pytest.mark.timeout(1_800)
 def test_the_walk_of_the_quickstart_ends_as_it_says(desk):
     paths = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": paths}
     script = "set -euo pipefail\n" + "\n".join(BLOCKS)
     ended = subprocess.run(  # noqa: S603 - our own page
-        ["/bin/bash", "-c", script], cwd=desk, env=environment, capture_output=True, text=True, check=False, timeout=800
+        ["/bin/bash", "-c", script],
+        cwd=desk,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=1_700,
     )
     assert ended.returncode == 0, f"{ended.stdout}\n{ended.stderr}"
     assert len(list((desk / "releases" / "orders").glob("0.1.0-*"))) == 3
@@ -62,3 +92,6 @@ def test_the_walk_of_the_quickstart_ends_as_it_says(desk):
         assert sum(row["is_anomaly"] for row in judged[5:]) <= 10
     assert sorted(path.name for path in (desk / "judged").iterdir()) == ["day-3.csv.parquet", "day-4.csv.parquet"]
     assert (desk / "segments" / "segments.html").exists()
+    assert len(pq.read_table(desk / "codes.parquet")) == len(pq.read_table(desk / "again.parquet")) == 50
+    assert pixels_of(read_table(desk / "again.parquet")["image"]).shape == (50, 8, 8, 1)
+    assert pixels_of(read_table(desk / "larger.parquet")["image"]).shape == (20, 8, 8, 1)
