@@ -17,14 +17,18 @@ from numpy.typing import NDArray
 
 from data_contracts import Contract
 from data_contracts.arrow import arrow_schema
+from tasks.detecting.scoring import Scorer
 from tasks.scoring.fidelity import compare, quality, two_sample
 from tasks.scoring.frames import Frame, Tables, frames, generator
 from tasks.scoring.membership import attack
 from tasks.scoring.neighbours import nearest
 from tasks.scoring.privacy import copies
+from tasks.scoring.telling import telling
 from tasks.scoring.utility import utility
 
-__all__ = ["categorical", "features", "measure", "read", "taught"]
+__all__ = ["by_model", "categorical", "features", "measure", "read", "taught"]
+
+_ASKED_ROWS = 10_000  # of train and of the test set, about which a model is asked
 
 
 def measure(
@@ -49,6 +53,16 @@ def measure(
         **taught(tables, contract.target or "", seed=seed),
         **_privacy(tables, seed=seed),
     }
+
+
+def by_model(
+    contract: Contract, folder: Path, *, train: pa.Table, holdout: pa.Table, seed: int = 0
+) -> dict[str, float]:
+    """Return what the score of a model of ours, which lies in a folder, tells of who was in train, by name."""
+    rng = np.random.default_rng(seed)
+    members, others = (table.take(rng.permutation(len(table))[:_ASKED_ROWS]) for table in (train, holdout))
+    scores = telling(Scorer.each(contract, folder), members=members, others=others, seed=seed)
+    return {score.name: score.value for score in scores}
 
 
 def read(path: Path, contract: Contract) -> pa.Table:

@@ -52,6 +52,7 @@ FIGURES = (
     Figure("TSTR lost", "tstr_lost", 4),
     Figure("MIA AUC", "membership_auc", 3),
     Figure("MIA TPR@1 %", "membership_tpr", 4),
+    Figure("model AUC", "model_membership_auc", 3),
     Figure("copies", "copies", 4),
     Figure("DCR share", "dcr_share", 3),
     Figure("fit s", "fit_seconds", 1),
@@ -141,8 +142,11 @@ def _order(contender: str) -> tuple[bool, str]:
 
 
 def _cell(figure: Figure, records: Sequence[Record], limits: Mapping[str, Bound]) -> str:
-    """Return mean and spread of a figure, bold where the mean misses its bound."""
-    values = [(record["costs"] | record["measures"])[figure.key] for record in records]
+    """Return mean and spread of a figure, bold where the mean misses its bound; nothing where no record has it."""
+    every = (record["costs"] | record["measures"] for record in records)
+    values = [each[figure.key] for each in every if figure.key in each]
+    if not values:
+        return ""
     text = _number(mean(values), figure.digits)
     if len(values) > 1:
         text += f" ± {_number(stdev(values), figure.digits)}"
@@ -160,8 +164,8 @@ def _number(value: float, digits: int) -> str:
 
 def _sources(groups: dict[tuple[str, str], list[Record]]) -> str:
     """Return what each contender's figures come from."""
-    lines = [_line(["contender", "versions", "commit", "date", "cores, threads", "load at the start"])]
-    lines.append(_line(["---"] * 6))
+    lines = [_line(["contender", "versions", "commit", "date", "cores, threads", "vectors", "load at the start"])]
+    lines.append(_line(["---"] * 7))
     for contender in sorted({contender for _, contender in groups}, key=_order):
         records = [record for (_, name), found in groups.items() if name == contender for record in found]
         versions = {f"{name} {version}" for record in records for name, version in record["costs"]["versions"].items()}
@@ -171,6 +175,7 @@ def _sources(groups: dict[tuple[str, str], list[Record]]) -> str:
             ", ".join(sorted({record["commit"] for record in records})),
             ", ".join(sorted({record["date"] for record in records})),
             ", ".join(sorted({f"{record['cores']}, {record['threads']}" for record in records})),
+            ", ".join(sorted({record.get("processor", "not told") for record in records})),
             f"{min(loads)} to {max(loads)}",
         )
         lines.append(_line([contender, *cells]))

@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from benchmarks.contenders import ROOT
+from models.processors import half_is_fast
 
 __all__ = ["Record", "circumstances", "path_of", "read_all", "write"]
 
@@ -43,6 +46,7 @@ def circumstances() -> Record:
         "commit": _git("describe", "--always", "--dirty", "--exclude=*"),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
+        "processor": torch.backends.cpu.get_cpu_capability() + (", bfloat16" if half_is_fast() else ""),
         "threads": os.environ.get("OMP_NUM_THREADS", "all"),
         "load": round(os.getloadavg()[0], 1),
     }

@@ -22,7 +22,8 @@ if not __package__:  # run as a file: imports begin at the root, not in this fol
 from benchmarks import report
 from benchmarks.contenders import PEERS, ROOT, Contender, contenders
 from benchmarks.datasets import TABLES, Dataset, arrow, contract, find
-from benchmarks.measures import measure, read
+from benchmarks.measures import by_model, measure, read
+from benchmarks.ours import contract_of
 from benchmarks.peers.harness import FIGURES, SYNTHETIC, TASK, TRAIN
 from benchmarks.results import Record, circumstances, path_of, write
 from data_contracts import Contract
@@ -92,8 +93,11 @@ class Entry:
             tables["synthetic"] = read(self.folder / SYNTHETIC, terms)
         except (pa.ArrowException, KeyError) as error:
             return {"failed": f"its rows are not those of the table: {type(error).__name__}"}
-        rows = {name: len(table) for name, table in tables.items()}
-        return {"rows": rows, "costs": _load(self.folder / FIGURES), "measures": measure(terms, **tables)}
+        rows, measures = {name: len(table) for name, table in tables.items()}, measure(terms, **tables)
+        if (model := self.folder / "model").is_dir():
+            known = {name: tables[name] for name in ("train", "holdout")}
+            measures |= by_model(contract_of(_load(self.folder / TASK)["kinds"], target=dataset.target), model, **known)
+        return {"rows": rows, "costs": _load(self.folder / FIGURES), "measures": measures}
 
     def _done(self, task: Record) -> bool:
         """Return whether the very same task was ended before."""
