@@ -23,7 +23,7 @@ deploy: $(READY)             ## the flows to the Prefect server that PREFECT_API
 	$(BIN)/prefect --no-prompt deploy --all
 
 test: $(READY)               ## the tests, without the slow ones
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: lint types test       ## everything that must hold before a change lands
 

@@ -44,6 +44,7 @@ STEPS = (
     "select",
     "train",
     "calibrate",
+    "measure_model",
     "generate",
     "score",
     "compare",

@@ -11,7 +11,7 @@ from tasks.releases.layout import releases
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 STEPS = ("ingest", "validate", "split", "select", "train", "calibrate", "generate", "examine", "gather")
-STEPS += ("measure", "score")
+STEPS += ("measure_model", "measure", "score")
 
 
 @pytest.fixture(scope="module")

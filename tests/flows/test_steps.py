@@ -178,6 +178,7 @@ def test_more_rows_train_nothing_again(contract, tmp_path):
         + ["generate"] * 2
         + ["ingest"]
         + ["measure"] * 2
+        + ["measure_model"]
         + ["score"] * 2
         + ["select", "split", "train"]
         + ["validate"] * 3

@@ -180,8 +180,8 @@ def test_a_second_run_with_nothing_changed_does_no_work_twice_and_says_so(writte
     assert main(["run", str(written), *QUICK]) == 0
 
     said = capsys.readouterr()
-    steps = ("ingest", "validate", "split", "select", "train", "calibrate", "generate", "gather", "validate")
-    steps += ("measure", "score")
+    steps = ("ingest", "validate", "split", "select", "train", "calibrate", "measure_model", "generate")
+    steps += ("gather", "validate", "measure", "score")
     taken = [line.split()[1] for line in said.err.splitlines() if "what was done is taken" in line]
     assert [step for step in taken if step != "examine:"] == [f"{step}:" for step in steps]
     assert taken.count("examine:") == 1  # while its part is gathered
