@@ -6,6 +6,7 @@ Fails when: the model cannot be read.
 Safe to repeat because: the same model, rows and seed give the same scores.
 """
 
+import logging
 from pathlib import Path
 
 from prefect import task
@@ -20,6 +21,8 @@ from tasks.scoring.telling import telling
 from tasks.steps import once
 
 __all__ = ["measure_model"]
+
+logger = logging.getLogger(__name__)
 
 MOST_ROWS = 20_000
 """Of train and the holdout together: of 10,000 each, an area's standard error is .004."""
@@ -46,5 +49,6 @@ def measure_model(
     most = MOST_ROWS if contract.image is None else MOST_IMAGES
     others = read_sample(Path(parts.holdout.uri), rows=most // 2, seed=seed)
     members = read_sample(Path(parts.train.uri), rows=most - others.num_rows, seed=seed)
-    scorers = Scorer.each(contract, Path(trained.uri))
-    return Measured(telling(scorers, members=members, others=others, seed=seed), Details())
+    scores = telling(Scorer.each(contract, Path(trained.uri)), members=members, others=others, seed=seed)
+    logger.info("asked %s whom it learned from: it tells members with an area of %.3f", trained.model, scores[0].value)
+    return Measured(scores, Details())
