@@ -64,7 +64,7 @@ FIGURES = (
 
 def write(results: Path, *, to: Path) -> None:
     """Write the section of a report anew, leaving what stands around it, and the plots beside it."""
-    records = list(read_all(results))
+    records = [record for record in read_all(results) if record.get("table") in TABLES]  # others lie beside them
     plots.write(_grouped(records), folder=to.parent / "plots")
     to.write_text(spliced(to.read_text() if to.exists() else "# Results\n", section(records)))
 

@@ -18,6 +18,7 @@ from benchmarks.datasets import TABLES, contract, cut, find
 from benchmarks.measures import measure
 from benchmarks.peers import cart
 from benchmarks.peers.harness import cpu_seconds
+from benchmarks.results import write
 from data_contracts.arrow import arrow_schema
 from models import MODELS
 
@@ -122,6 +123,16 @@ def test_the_report_tells_what_failed_and_what_is_missing():
     assert "- ctgan on adult, seed 0: exit status 1" in section
     assert "- cart-leaf60: adult (1, 2), default (0, 1, 2)" in section
     assert "- tvae: all, seeds 0 to 2" in section
+
+
+def test_what_other_benchmarks_left_beside_the_results_is_no_part_of_the_report(tmp_path):
+    pytest.importorskip("matplotlib")
+    write(tmp_path / "results" / "adult" / "cart-leaf60-0.json", result(0, two_sample=0.9))
+    write(tmp_path / "results" / "scale" / "autoregressive-100.json", {"rows": 100, "model": "autoregressive"})
+
+    report.write(tmp_path / "results", to=tmp_path / "RESULTS.md")
+
+    assert "cart-leaf60" in (tmp_path / "RESULTS.md").read_text()
 
 
 def test_the_report_leaves_what_stands_around_its_section():
