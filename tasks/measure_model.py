@@ -28,7 +28,7 @@ MOST_ROWS = 20_000
 """Of train and the holdout together: of 10,000 each, an area's standard error is .004."""
 
 MOST_IMAGES = 1_000
-"""Of images: by `flow_matching` half a minute on two cores; the area's standard error is then .018."""
+"""Of images: `flow_matching` scores slowly; the area's standard error is then .018."""
 
 
 @task(cache_policy=NO_CACHE)  # it is kept by its step

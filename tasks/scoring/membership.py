@@ -24,10 +24,13 @@ from tasks.scoring.frames import Frame, generator
 from tasks.scoring.neighbours import nearest
 from tasks.scoring.privacy import Searched
 
-__all__ = ["FALSE_POSITIVES", "MEMBERSHIP", "attack", "membership"]
+__all__ = ["CHANCES", "FALSE_POSITIVES", "MEMBERSHIP", "attack", "membership"]
 
 FALSE_POSITIVES = {"tpr": 0.01, "tpr_10": 0.1}
 """The shares of non-members that the attacker may take for members when his true positives are counted."""
+
+CHANCES = {"auc": 0.5, **FALSE_POSITIVES}
+"""What an attack finds that knows nothing, by figure."""
 
 MEMBERSHIP = tuple(
     f"{attack}_{part}{figure}"
@@ -102,13 +105,12 @@ def _log_ratio(from_real: NDArray[np.float64], few: NDArray[np.float64]) -> NDAr
 def _scores(
     prefix: str, members: NDArray[np.float64], others: NDArray[np.float64], *, searched: Searched, seed: int
 ) -> Iterator[Score]:
-    chances = {"auc": 0.5, **FALSE_POSITIVES}
     alone = not (len(members) and len(others))
     note = "no member, or no non-member, is among the outlying rows: nothing is known" if alone else ""
     rows = {"train": len(members), "holdout": len(others), "synthetic": len(searched.synthetic)}
     for figure, estimate in attack(members, others).items():
-        known = chance.Estimate(chances[figure], 0.0, 1.0) if alone else estimate
-        record = _record(rows, seed) | {"floor": chances[figure], "note": note, "interval": known.interval}
+        known = chance.Estimate(CHANCES[figure], 0.0, 1.0) if alone else estimate
+        record = _record(rows, seed) | {"floor": CHANCES[figure], "note": note, "interval": known.interval}
         yield Score(f"{prefix}{figure}", known.value, **record)
 
 

@@ -14,11 +14,9 @@ import pyarrow as pa
 from tasks.detecting.scoring import Scorer
 from tasks.references import Score
 from tasks.scoring.chance import Estimate
-from tasks.scoring.membership import FALSE_POSITIVES, attack
+from tasks.scoring.membership import CHANCES, attack
 
 __all__ = ["telling"]
-
-_CHANCES = {"auc": 0.5, **FALSE_POSITIVES}
 
 
 def telling(scorers: Sequence[Scorer], *, members: pa.Table, others: pa.Table, seed: int) -> tuple[Score, ...]:
@@ -40,7 +38,7 @@ def telling(scorers: Sequence[Scorer], *, members: pa.Table, others: pa.Table, s
         "note": f"by the score of {by}" if len(attacks) > 1 else "",
     }
     return tuple(
-        Score(f"model_membership_{name}", one.value, floor=_CHANCES[name], interval=one.interval, **record)
+        Score(f"model_membership_{name}", one.value, floor=CHANCES[name], interval=one.interval, **record)
         for name, one in figures.items()
     )
 
