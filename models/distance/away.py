@@ -4,7 +4,7 @@
 
 r is the distance to the fifth nearest known row (Ramaswamy, Rastogi, Shim: Efficient algorithms for mining outliers
 from large data sets, 2000), s the level of noise that the row looks like (`models.distance.noise`).  Both are
-logarithms of lengths in standard deviations, and are added as they are: where one sees nothing, the other often does.
+logarithms of lengths in the same units, and are added as they are: where one sees nothing, the other often does.
 
 A column's part is how far the score falls when its cell takes the best of a few known ones, as in `models.surprise`.
 """

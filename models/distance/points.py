@@ -1,7 +1,8 @@
 """Rows as points, between which there are distances.
 
-A number counts in standard deviations, a category as one-hot over the square root of 2, so that another category is as
-far as one standard deviation.  Null is a category of its own, and a number that is null lies in the middle.
+A number has a place of spread 1 (`models.distance.scale`), a category is one-hot over the square root of 2, so that
+another category is as far as one standard deviation.  Null is a category of its own, and a number that is null lies in
+the middle.
 """
 
 import math
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from models.distance.scale import Scale
 from models.encoding import UNKNOWN, Encoder, Span
 from models.encoding.axis import to_axis
 from models.encoding.number import NumberStatistics
@@ -31,31 +33,27 @@ class Points:
 
     Args:
         encoder: of the columns.
-        centre: (C,) mean of each column of numbers; 0 of others.
-        scale: (C,) standard deviation; 1 of others, and where nothing varies.
+        scales: of each column of numbers; None: of others.
         slots: of each column the (codes,) coordinates that its codes take, from 0 on; None: its codes take none.
     """
 
     encoder: Encoder
-    centre: NDArray[np.float64]
-    scale: NDArray[np.float64]
+    scales: tuple[Scale | None, ...]
     slots: tuple[NDArray[np.int64] | None, ...]
 
     @classmethod
     def fit(cls, encoder: Encoder, batch: pa.RecordBatch) -> "Points":
         """Return how rows like those of a batch become points."""
         codes = encoder.encode(batch).codes.numpy()
-        centre, scale = np.zeros(len(encoder.columns)), np.ones(len(encoder.columns))
+        scales: list[Scale | None] = [None] * len(encoder.columns)
         for place in _numbers(encoder):
             numbers, present = to_axis(encoder.columns[place], batch.column(encoder.columns[place].name))
-            if present.any():
-                centre[place] = numbers[present].mean()
-                scale[place] = numbers[present].std() or 1.0
+            scales[place] = Scale.fit(numbers[present].astype(np.float64))
         slots = [
             _slots(codes[:, span.code], span) if span.value is None and not _is_number(encoder, place) else _null(span)
             for place, span in enumerate(encoder.spans)
         ]
-        return cls(encoder, centre, scale, tuple(slots))
+        return cls(encoder, tuple(scales), tuple(slots))
 
     def of(
         self, batch: pa.RecordBatch, codes: Tensor | None = None, *, without: NDArray[np.bool_] | None = None
@@ -90,10 +88,10 @@ class Points:
 
     def _column(self, batch: pa.RecordBatch, place: int, codes: NDArray[np.int64]) -> Iterator[NDArray[np.float64]]:
         """Yield the coordinates of a column's (N,) cells; a number that is passed over lies in the middle."""
-        column, slots = self.encoder.columns[place], self.slots[place]
-        if _is_number(self.encoder, place):
+        column, scale, slots = self.encoder.columns[place], self.scales[place], self.slots[place]
+        if scale:
             numbers, present = to_axis(column, batch.column(column.name))
-            standing = (numbers - self.centre[place]) / self.scale[place]
+            standing = scale.of(numbers.astype(np.float64))
             yield np.where(present & ((codes != UNKNOWN) | (slots is None)), standing, 0.0)[:, None]
         if slots is not None:
             slot = np.where(codes == UNKNOWN, -1, slots[codes])

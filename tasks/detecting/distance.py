@@ -31,7 +31,8 @@ MOST_HELD = 20_000
 """Rows of the holdout that are scored: a level of 1 % is then kept to .07 %."""
 
 _BATCH_ROWS = 10_000
-_TRAIN, _HOLDOUT, _NOISE = "train.parquet", "holdout.parquet", "noise.safetensors"
+_TRAIN, _HOLDOUT = "train.parquet", "holdout.parquet"
+_NOISE = "noise-by-place.safetensors"  # named after the scale: what was learned by another is learned anew
 
 
 def is_run(folder: Path) -> bool:
@@ -73,7 +74,7 @@ def judge_of(encoder: "Encoder", run: Path, *, rows: int) -> tuple["Distance", C
     known = _rows(run / _TRAIN)
     points = Points.fit(encoder, known)
     places = points.of(known)
-    kept = (folder / FILE).exists()
+    kept = (folder / _NOISE).exists()
     distance = Distance(points, places, _read(folder / _NOISE) if kept else _learned(points, places), rows=rows)
     if not kept:
         held = np.concatenate([np.zeros(0), *_scores(distance, run / _HOLDOUT)])

@@ -4,13 +4,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from data_contracts import Column
 from models.distance import Distance, NoiseLevel, Points
+from models.distance.scale import Scale
 from models.encoding import Encoder
 from models.surprise import BROKEN
 
+NUMBERS = st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=50)
 COLUMNS = (
     Column(name="x", kind="number", storage="double"),
     Column(name="y", kind="number", storage="double"),
@@ -56,13 +60,37 @@ def distance(known, points, noise):
     return Distance(points, points.of(known), noise, rows=1_000)
 
 
-def test_a_number_counts_in_standard_deviations_and_another_category_is_one_away(points, known):
-    x, y = (known.column(place).to_numpy() for place in (0, 1))
-    first, other, further = points.of(rows_of([0.0, 0.0, x.std()], [0.0] * 3, ["red", "blue", "red"]))
+def test_a_number_has_spread_one_and_another_category_is_one_away(points, known):
+    first, other = points.of(rows_of([0.0, 0.0], [0.0, 0.0], ["red", "blue"]))
     assert float((first - other).norm()) == pytest.approx(1, abs=1e-6)
-    assert float((first - further).norm()) == pytest.approx(1, abs=1e-6)
-    assert float(first[0]) == pytest.approx(-x.mean() / x.std(), abs=1e-6)
-    assert float(first[1]) == pytest.approx(-y.mean() / y.std(), abs=1e-6)
+    numbers = points.of(known)[:, list(points.numbers)]
+    assert numbers.mean(0).tolist() == pytest.approx([0, 0], abs=1e-6)
+    assert numbers.std(0, correction=0).tolist() == pytest.approx([1, 1], abs=1e-6)
+
+
+@given(known=NUMBERS, asked=NUMBERS)
+def test_a_greater_number_stands_higher_wherever_it_lies(known, asked):
+    scale, asked = Scale.fit(np.array(known)), np.unique(asked)
+    places = scale.of(asked)
+    assert np.isfinite(places).all()
+    assert (np.diff(places) >= 0).all()
+    within = (asked >= min(known)) & (asked <= max(known))
+    assert np.abs(places[within]).max(initial=0.0) <= len(known)
+
+
+def test_what_is_usual_for_most_rows_stands_apart_though_a_few_lie_far_out():
+    prices = np.concatenate([np.random.default_rng(0).uniform(100, 200, 1_000), [1e7] * 3])
+    scale = Scale.fit(prices)
+    cents, usual, far, further = scale.of(np.array([0.5, 150.0, 1e7, 1e10]))
+    assert usual - cents > 1  # a ten-thousandth of a standard deviation
+    assert far - usual > 3
+    assert further - far > 3  # what lies beyond all known numbers still tells how far
+
+
+def test_numbers_that_never_vary_leave_others_apart_and_none_at_all_have_a_place():
+    places = Scale.fit(np.full(5, 7.0)).of(np.array([6.0, 7.0, 8.0]))
+    assert places.tolist() == pytest.approx([-1.693, 0, 1.693], abs=0.001)
+    assert Scale.fit(np.zeros(0)).of(np.array([0.0])).tolist() == [0.0]
 
 
 def test_null_is_a_category_and_a_number_that_is_null_lies_in_the_middle():

@@ -63,10 +63,20 @@ def test_what_is_learned_the_first_time_is_kept_beside_the_rows_and_taken_the_ne
     kept = {path.name: path.read_bytes() for path in (run / "detector").iterdir()}
     times = {path: path.stat().st_mtime_ns for path in (run / "detector").iterdir()}
     second = found(run, planted(), tmp_path, "second")
-    assert sorted(kept) == ["calibration.json", "noise.safetensors"]
+    assert sorted(kept) == ["calibration.json", "noise-by-place.safetensors"]
     assert times == {path: path.stat().st_mtime_ns for path in (run / "detector").iterdir()}
     one, other = (pq.read_table(done.uri) for done in (first, second))
     assert one.equals(other)
+
+
+def test_what_was_learned_in_another_way_is_learned_anew(run, tmp_path):
+    done = found(run, planted(), tmp_path, "now")
+    copy = shutil.copytree(run, tmp_path / "before")
+    (copy / "detector" / "noise-by-place.safetensors").rename(copy / "detector" / "noise.safetensors")
+    (copy / "detector" / "calibration.json").write_text("{}")
+    again = found(copy, planted(), tmp_path, "again")
+    assert pq.read_table(again.uri).equals(pq.read_table(done.uri))
+    assert not (copy / "detector" / "noise.safetensors").exists()
 
 
 def test_of_very_many_rows_a_sample_is_held_against(run, tmp_path, monkeypatch):
