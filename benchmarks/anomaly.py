@@ -100,7 +100,7 @@ def measures(
     scores: NDArray[np.float64], odd: NDArray[np.bool_], p_values: NDArray[np.float64] | None
 ) -> dict[str, float]:
     """Return how well scores tell odd rows; and, by p-values, how many usual ones are called odd and odd ones found."""
-    scores = np.nan_to_num(scores, nan=0.0, posinf=np.finfo(float).max)
+    scores = np.nan_to_num(scores.astype(np.float64), nan=0.0, posinf=np.finfo(np.float64).max)
     found = {"auroc": float(roc_auc_score(odd, scores)), "auprc": float(average_precision_score(odd, scores))}
     if p_values is not None:
         alarms = p_values <= _LEVEL

@@ -35,6 +35,11 @@ def test_false_alarms_are_counted_among_usual_rows_and_found_among_odd_ones():
     assert told == {"auroc": 1.0, "auprc": 1.0, "false_alarms": 0.25, "found": 0.5}
 
 
+def test_what_overflowed_in_single_precision_is_the_oddest():
+    scores = np.array([0.0, 1.0, np.inf, np.nan], np.float32)
+    assert anomaly.measures(scores, np.array([False, False, True, False]), None) == {"auroc": 1.0, "auprc": 1.0}
+
+
 def test_a_detector_runs_once_and_the_page_tells_of_it(data, tmp_path, monkeypatch, capsys):
     places = {"results": tmp_path / "results", "page": tmp_path / "page.md", "work": tmp_path / "work"}
     asked = [f"--{name}={place}" for name, place in places.items()]
