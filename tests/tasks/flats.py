@@ -1,5 +1,7 @@
 """Flats to let, whose columns hang together, and what can be wrong with one: for tests of detection."""
 
+from datetime import date
+
 import numpy as np
 import pyarrow as pa
 
@@ -25,6 +27,22 @@ CONTRACT = Contract(
 )
 
 
+PLANTED = {
+    "a broken correlation that no column shows": ({"area": 120.0, "rooms": 5, "price": 1_500.0}, {"price"}),
+    "a combination of values that are usual alone": ({"town": "Bonn", "country": "IT"}, {"town", "country"}),
+    "an extreme": ({"price": 900_000.0}, {"price"}),
+    "one column off against three": ({"area": 15.0, "rooms": 6, "price": 6_000.0}, {"area"}),
+    "a category that was never seen": ({"town": "Oslo"}, {"town"}),
+    "none of the values": ({"country": "NO"}, {"country"}),
+    "null where none may be": ({"country": None}, {"country"}),
+    "out of range": ({"rooms": 41}, {"rooms"}),
+    "not a number": ({"area": "large"}, {"area"}),
+    "another pattern": ({"flat": "G-1"}, {"flat"}),
+    "a rule between columns": ({"free": date(2023, 5, 2), "until": date(2023, 5, 1)}, {"free", "until"}),
+}
+"""What is wrong with a flat: its cells, and the columns that may be named for it."""
+
+
 def columns(rows: int, *, seed: int) -> dict[str, list]:
     """Return the columns of flats as plain lists."""
     rng = np.random.default_rng(seed)
@@ -48,3 +66,13 @@ def columns(rows: int, *, seed: int) -> dict[str, list]:
 def flats(rows: int, *, seed: int) -> pa.Table:
     """Return flats under the contract."""
     return pa.table(columns(rows, seed=seed)).cast(arrow_schema(CONTRACT))
+
+
+def odd_first(rows: int, *, seed: int) -> dict[str, list]:
+    """Return the columns of flats, of which the first are wrong in one way each."""
+    data = columns(rows, seed=seed)
+    data["area"] = [str(one) for one in data["area"]]
+    for row, (cells, _) in enumerate(PLANTED.values()):
+        for name, cell in cells.items():
+            data[name][row] = str(cell) if name == "area" else cell
+    return data

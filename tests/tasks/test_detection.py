@@ -4,7 +4,6 @@ import json
 import logging
 import shutil
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from flats import CONTRACT, columns, flats
+from flats import CONTRACT, PLANTED, columns, flats, odd_first
 from PIL import Image
 from release_making import SHAPES, made
 
@@ -67,30 +66,10 @@ def found(release, data, tmp_path, **asked):
     return done, pq.read_table(done.uri).to_pylist()
 
 
-PLANTED = {
-    "a broken correlation that no column shows": ({"area": 120.0, "rooms": 5, "price": 1_500.0}, {"price"}),
-    "a combination of values that are usual alone": ({"town": "Bonn", "country": "IT"}, {"town", "country"}),
-    "an extreme": ({"price": 900_000.0}, {"price"}),
-    "one column off against three": ({"area": 15.0, "rooms": 6, "price": 6_000.0}, {"area"}),
-    "a category that was never seen": ({"town": "Oslo"}, {"town"}),
-    "none of the values": ({"country": "NO"}, {"country"}),
-    "null where none may be": ({"country": None}, {"country"}),
-    "out of range": ({"rooms": 41}, {"rooms"}),
-    "not a number": ({"area": "large"}, {"area"}),
-    "another pattern": ({"flat": "G-1"}, {"flat"}),
-    "a rule between columns": ({"free": date(2023, 5, 2), "until": date(2023, 5, 1)}, {"free", "until"}),
-}
-
-
 @pytest.fixture(scope="module")
 def planted(chain, tmp_path_factory):
     """Rows that are odd in one way each, among usual ones."""
-    data = columns(400, seed=9)
-    for row, (cells, _) in enumerate(PLANTED.values()):
-        for name, cell in cells.items():
-            data[name] = [str(one) if name == "area" else one for one in data[name]]
-            data[name][row] = cell if name != "area" else str(cell)
-    return found(chain[1], data, tmp_path_factory.mktemp("planted"))
+    return found(chain[1], odd_first(400, seed=9), tmp_path_factory.mktemp("planted"))
 
 
 @pytest.mark.parametrize("name", PLANTED)

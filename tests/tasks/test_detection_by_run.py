@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from flats import CONTRACT, flats
+from flats import CONTRACT, PLANTED, flats, odd_first
 from release_making import made
 
 from data_contracts import LikenessError, odcs
@@ -35,7 +35,7 @@ def found(run, data, tmp_path, name="new", **asked):
     return detect.fn(str(run), str(path), to=str(tmp_path / f"{name}.parquet"), contamination=LEVEL, **asked)
 
 
-def planted(rows=60):
+def dear(rows=60):
     """Return usual flats, of which the first half cost as if they were ten times as large."""
     table = flats(rows, seed=5)
     price = table.column("price").to_numpy().copy()
@@ -44,12 +44,20 @@ def planted(rows=60):
 
 
 def test_a_broken_correlation_is_found_and_its_column_named(run, tmp_path):
-    done = found(run, planted(), tmp_path)
+    done = found(run, dear(), tmp_path)
     rows = pq.read_table(done.uri).to_pylist()
     assert sum(row["is_anomaly"] for row in rows[:30]) >= 24
     assert sum(row["is_anomaly"] for row in rows[30:]) <= 4
     assert done.release == run.name
     assert next(iter(done.columns)) == "price"
+
+
+def test_each_planted_anomaly_is_found_and_its_column_named(run, tmp_path):
+    rows = pq.read_table(found(run, odd_first(400, seed=9), tmp_path).uri).to_pylist()
+    for row, (said, (_, columns)) in zip(rows, PLANTED.items(), strict=False):
+        assert row["is_anomaly"], said
+        assert row["why"][0]["column"] in columns, said
+    assert sum(row["is_anomaly"] for row in rows[len(PLANTED) :]) <= 3 * LEVEL * 400
 
 
 def test_usual_rows_are_called_odd_as_often_as_was_asked(run, tmp_path):
@@ -59,10 +67,10 @@ def test_usual_rows_are_called_odd_as_often_as_was_asked(run, tmp_path):
 
 
 def test_what_is_learned_the_first_time_is_kept_beside_the_rows_and_taken_the_next(run, tmp_path):
-    first = found(run, planted(), tmp_path, "first")
+    first = found(run, dear(), tmp_path, "first")
     kept = {path.name: path.read_bytes() for path in (run / "detector").iterdir()}
     times = {path: path.stat().st_mtime_ns for path in (run / "detector").iterdir()}
-    second = found(run, planted(), tmp_path, "second")
+    second = found(run, dear(), tmp_path, "second")
     assert sorted(kept) == ["calibration.json", "noise-by-place.safetensors"]
     assert times == {path: path.stat().st_mtime_ns for path in (run / "detector").iterdir()}
     one, other = (pq.read_table(done.uri) for done in (first, second))
@@ -70,11 +78,11 @@ def test_what_is_learned_the_first_time_is_kept_beside_the_rows_and_taken_the_ne
 
 
 def test_what_was_learned_in_another_way_is_learned_anew(run, tmp_path):
-    done = found(run, planted(), tmp_path, "now")
+    done = found(run, dear(), tmp_path, "now")
     copy = shutil.copytree(run, tmp_path / "before")
     (copy / "detector" / "noise-by-place.safetensors").rename(copy / "detector" / "noise.safetensors")
     (copy / "detector" / "calibration.json").write_text("{}")
-    again = found(copy, planted(), tmp_path, "again")
+    again = found(copy, dear(), tmp_path, "again")
     assert pq.read_table(again.uri).equals(pq.read_table(done.uri))
     assert not (copy / "detector" / "noise.safetensors").exists()
 
@@ -84,7 +92,7 @@ def test_of_very_many_rows_a_sample_is_held_against(run, tmp_path, monkeypatch):
     copy = shutil.copytree(run, tmp_path / "few", ignore=shutil.ignore_patterns("detector"))
     monkeypatch.setattr("tasks.detecting.distance.MOST_KNOWN", 200)
     monkeypatch.setattr("tasks.detecting.distance.MOST_HELD", 600)
-    assert found(copy, planted(), tmp_path).calibration == 600
+    assert found(copy, dear(), tmp_path).calibration == 600
 
 
 def no_model(run):
@@ -109,12 +117,12 @@ def test_what_cannot_be_is_told(run, tmp_path, broken, asked, said):
     copy = shutil.copytree(run, tmp_path / "broken")
     broken(copy)
     with pytest.raises(LikenessError, match=said):
-        found(copy, planted(), tmp_path, **asked)
+        found(copy, dear(), tmp_path, **asked)
     assert not (tmp_path / "new.parquet").exists()
 
 
 def test_no_threshold_is_the_score_of_one_row_and_every_rank_has_one(run, tmp_path):
-    found(run, planted(), tmp_path)
+    found(run, dear(), tmp_path)
     kept = json.loads((run / "detector" / "calibration.json").read_text())
     assert kept["mean_of"] == 5
     assert kept["ranks"] == list(range(5, kept["rows"] + 1))
