@@ -147,12 +147,21 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
         yield "\n".join(_codes(coded))
     if enlarged := [each for each in records if "ways" in each]:
         yield "\n".join(_ways(enlarged))
-    costs = {each["contender"]: each["costs"] for each in records}
-    told = (
-        f"{name} {cost['fit_seconds']:,.0f} s, {cost['fit_cpu_seconds']:,.0f} CPU s" for name, cost in costs.items()
+    circumstances = sorted(
+        {f"{each['commit']}, {each['date']}, load {each['load']}, {each['processor']}" for each in records}
     )
-    circumstances = sorted({f"{each['commit']}, {each['date']}, load {each['load']}" for each in records})
-    yield f"Fits: {'; '.join(told)}. Commit, date and load at the start: {'; '.join(circumstances)}."
+    fits, runs = ("; ".join(those) for those in (map(_fit, records), circumstances))
+    yield f"Fits: {fits}. Commit, date, load at the start, processor: {runs}."
+
+
+def _fit(record: Record) -> str:
+    """Return what a fit took, and whether the budget ended it."""
+    ended = f"cut at {record['budget_seconds']:,.0f} s" if record["cut"] else "ended by its plan"
+    costs = record["costs"]
+    return (
+        f"{record['contender']}, seed {record['seed']}: {costs['fit_seconds']:,.0f} s, "
+        f"{costs['fit_cpu_seconds']:,.0f} CPU s, {record['steps']:,} rounds, {ended}"
+    )
 
 
 def _codes(records: Sequence[Record]) -> Iterator[str]:
