@@ -1,5 +1,6 @@
 """Where a contract's rows are read from: the source that it states, or another location written the same way."""
 
+import re
 from dataclasses import replace
 
 from data_contracts import Contract, ContractError, Source
@@ -7,6 +8,9 @@ from tasks.readers.locate import format_of
 from tasks.secrets import reveal
 
 __all__ = ["origin_of"]
+
+_TEXT = (None, "csv", "tsv")
+_COMMAS = re.compile(r"\.csv(\.gz)?$", re.IGNORECASE)
 
 
 def origin_of(contract: Contract, location: str | None) -> Source:
@@ -34,6 +38,11 @@ def _stated(contract: Contract, location: str | None) -> Source:
         return Source(location=location or "")
     if location is None:
         return contract.source
-    stated = contract.source.format
-    other = Source(location=location)
-    return replace(contract.source, location=location, format=stated if format_of(other) == "csv" else None)
+    other = replace(contract.source, location=location)
+    return other if _is_as_stated(other) else replace(other, format=None)
+
+
+def _is_as_stated(other: Source) -> bool:
+    """Return whether a location may hold the form stated of another: its name says none, or no more than text."""
+    text = format_of(replace(other, format=None)) == "csv"
+    return text and (other.format in _TEXT or not _COMMAS.search(other.location))

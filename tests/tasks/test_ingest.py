@@ -148,6 +148,26 @@ def test_every_form_of_a_table_gives_the_same_rows_with_the_contracts_types(form
     assert table.schema.names == NAMES
 
 
+@pytest.mark.parametrize(
+    ("stated", "other"),
+    [
+        ("csv", "TSV"),
+        ("csv", "Parquet in a folder"),
+        ("tsv", "JSON lines"),
+        ("parquet", "CSV"),
+        ("jsonl", "CSV under gzip"),
+        ("sql", "CSV"),
+    ],
+)
+def test_another_source_is_read_as_its_name_says_whatever_form_the_contract_states(stated, other, expected, tmp_path):
+    source = FORMS[other](tmp_path)
+    given_contract = Contract(**{**_fields(CONTRACT), "source": Source(location="elsewhere", format=stated)})
+
+    table = ingested(given_contract, tmp_path / "run", source=source["location"])
+
+    assert sorted(table.to_pylist(), key=lambda row: row["member"]) == expected
+
+
 def _fields(value):
     return {name: getattr(value, name) for name in value.__dataclass_fields__ if name != "_by_name"}
 
