@@ -145,12 +145,13 @@ def _sections(records: Sequence[Record]) -> Iterator[str]:
     coded = sorted((each for each in records if "coded" in each), key=lambda each: int(each["contender"][4:]))
     if coded:
         yield "\n".join(_codes(coded))
-    if enlarged := [each for each in records if "ways" in each]:
+    enlarged = [each for each in records if "ways" in each]
+    if enlarged:
         yield "\n".join(_ways(enlarged))
     circumstances = sorted(
         {f"{each['commit']}, {each['date']}, load {each['load']}, {each['processor']}" for each in records}
     )
-    fits, runs = ("; ".join(those) for those in (map(_fit, records), circumstances))
+    fits, runs = ("; ".join(those) for those in (map(_fit, [*coded, *enlarged]), circumstances))
     yield f"Fits: {fits}. Commit, date, load at the start, processor: {runs}."
 
 

@@ -1,12 +1,11 @@
-"""Where a number stands among known ones: half by how far it lies, half by how many lie below it.
+"""Where a number stands among known ones: in standard deviations, or by rank where most of them are one and the same.
 
-A length in units of the column sees what lies far out, and nothing within a column whose tail is long; a rank sees
-the whole column alike, and nothing beyond it.  So a place is the sum of both, each of spread 1 over the known numbers:
-the number in standard deviations, beyond one of them its logarithm; and the normal score of its rank (van der Waerden),
-beyond the known numbers one that rises with the logarithm too.
+Of a column that is mostly one number, such as zero, the standard deviation is that of the few others, the greatest
+before all, and beside them all the rest lie on one point.  There the normal score of the rank counts (van der Waerden;
+equal numbers share theirs), and beyond the known numbers the logarithm of how far.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,8 @@ from scipy.special import ndtri
 __all__ = ["Scale"]
 
 _Numbers = NDArray[np.float64]
+_MOST = 0.5  # of the known numbers, that are one and the same
+_FURTHEST = 1e12  # standard deviations: the square still is a number in single precision
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,53 +25,32 @@ class Scale:
     Args:
         mean: of the known numbers.
         deviation: their standard deviation; 1 where nothing varies.
-        values: (U,) known numbers, ascending.
-        scores: (U,) normal scores of their ranks.
-        spreads: of both halves over the known numbers; 1 where nothing varies.
-        centre: the mean place of the known numbers.
-        spread: the standard deviation of their places; 1 where nothing varies.
+        values: (U,) known numbers, ascending; None: places are in standard deviations.
+        scores: (U,) their places; None as well.
     """
 
     mean: float
     deviation: float
-    values: _Numbers
-    scores: _Numbers
-    spreads: tuple[float, float] = (1.0, 1.0)
-    centre: float = 0.0
-    spread: float = 1.0
+    values: _Numbers | None = None
+    scores: _Numbers | None = None
 
     @classmethod
     def fit(cls, numbers: _Numbers) -> "Scale":
         """Return the scale of (M,) known numbers, which are finite; of none, one that counts in units."""
         if not len(numbers):
-            return cls(0.0, 1.0, np.zeros(1), np.zeros(1))
+            return cls(0.0, 1.0)
         values, counts = np.unique(numbers, return_counts=True)
+        mean, deviation = float(numbers.mean()), float(numbers.std()) or 1.0
+        if counts.max() < _MOST * len(numbers):
+            return cls(mean, deviation)
         scores = ndtri((np.cumsum(counts) - counts / 2) / len(numbers))
-        plain = cls(float(numbers.mean()), _spread(numbers), values, scores)
-        alike = replace(plain, spreads=(_spread(plain._lengths(numbers)), _spread(plain._ranks(numbers))))
-        places = alike.of(numbers)
-        return replace(alike, centre=float(places.mean()), spread=_spread(places))
+        all_scores = np.repeat(scores, counts)
+        return cls(mean, deviation, values, (scores - all_scores.mean()) / (all_scores.std() or 1.0))
 
     def of(self, numbers: _Numbers) -> _Numbers:
-        """Return the (N,) places of (N,) numbers: mean 0 and spread 1 over the known ones, and ever rising."""
-        length, rank = self.spreads
-        places = self._lengths(numbers) / length + self._ranks(numbers) / rank
-        return (places - self.centre) / self.spread
-
-    def _lengths(self, numbers: _Numbers) -> _Numbers:
-        return _logarithmic((numbers - self.mean) / self.deviation)
-
-    def _ranks(self, numbers: _Numbers) -> _Numbers:
+        """Return the (N,) places of (N,) numbers: of mean 0 and spread 1 over the known ones, and never falling."""
+        if self.values is None or self.scores is None:
+            return np.clip((numbers - self.mean) / self.deviation, -_FURTHEST, _FURTHEST)
         beyond = (numbers - np.clip(numbers, self.values[0], self.values[-1])) / self.deviation
         within = np.interp(numbers, self.values, self.scores)
         return np.asarray(within + np.sign(beyond) * np.log1p(np.abs(beyond)))
-
-
-def _logarithmic(lengths: _Numbers) -> _Numbers:
-    """Return lengths, of those beyond 1 the logarithm that goes on as steeply."""
-    far = np.maximum(np.abs(lengths), 1.0)
-    return np.asarray(np.where(np.abs(lengths) < 1.0, lengths, np.sign(lengths) * (1.0 + np.log(far))))
-
-
-def _spread(numbers: _Numbers) -> float:
-    return float(numbers.std()) or 1.0
