@@ -70,7 +70,7 @@ def main() -> None:
                     split = split or _read(asked.data, name, seed=seed)
                     write(path, _done(detector, name, seed, split, asked))
                     print(path.read_text(), flush=True)
-    asked.page.write_text(_page(list(read_all(asked.results))), encoding="utf-8")
+    asked.page.write_text(page_of(list(read_all(asked.results))), encoding="utf-8")
 
 
 def _read(folder: Path, name: str, *, seed: int) -> Split:
@@ -108,9 +108,9 @@ def measures(
     return found
 
 
-def _page(records: list[Record]) -> str:
+def page_of(records: list[Record]) -> str:
     """Return the tables as a page."""
-    good = [record for record in records if "failed" not in record]
+    good = _alike([record for record in records if "failed" not in record])
     runs = sorted({f"{record['date']}, {record['commit']}" for record in good})
     parts = {
         "MEANS": "\n".join(_means(good)),
@@ -121,6 +121,15 @@ def _page(records: list[Record]) -> str:
         "RUNS": "; ".join(runs),
     }
     return Template((ROOT / "benchmarks" / "anomaly.md.template").read_text(encoding="utf-8")).substitute(parts)
+
+
+def _alike(records: list[Record]) -> list[Record]:
+    """Return those of each set by seeds that all its detectors have, which are then judged on the same splits."""
+    seeds: dict[str, set[int]] = {}
+    for found in _by(records).values():
+        mine = {record["seed"] for record in found}
+        seeds[found[0]["table"]] = seeds.get(found[0]["table"], mine) & mine
+    return [record for record in records if record["seed"] in seeds[record["table"]]]
 
 
 def _means(records: list[Record]) -> Iterator[str]:

@@ -53,3 +53,15 @@ def test_a_detector_runs_once_and_the_page_tells_of_it(data, tmp_path, monkeypat
     capsys.readouterr()
     anomaly.main()
     assert capsys.readouterr().out == ""  # nothing is done again
+
+
+def test_the_page_compares_on_seeds_that_all_have():
+    def record(contender, seed, auroc):
+        rows = {"train": 10, "test": 20, "odd": 5}
+        told = {"measures": {"auroc": auroc, "auprc": auroc}, "costs": {"cpu_seconds": 1.0}, "rows": rows}
+        return {"table": "9_set", "contender": contender, "seed": seed, "date": "a day", "commit": "c", **told}
+
+    page = anomaly.page_of([record("likeness", 0, 0.8), record("pyod-knn", 0, 0.6), record("pyod-knn", 1, 1.0)])
+
+    assert "| likeness | 0.8000 | 0.8000 | 1 |" in page
+    assert "| pyod-knn | 0.6000 | 0.6000 | 1 |" in page
