@@ -197,7 +197,7 @@ def _by(records: list[Record]) -> dict[tuple[str, str], list[Record]]:
         records, key=lambda one: (one["rows"]["train"], one["table"], list(DETECTORS).index(one["contender"]))
     ):
         found[record["table"], record["contender"]].append(record)
-    return dict(found)
+    return {each: sorted(mine, key=lambda one: one["seed"]) for each, mine in found.items()}
 
 
 def _tables(records: list[Record]) -> list[str]:
