@@ -25,14 +25,12 @@ class Scale:
     Args:
         mean: of the known numbers.
         deviation: their standard deviation; 1 where nothing varies.
-        values: (U,) known numbers, ascending; None: places are in standard deviations.
-        scores: (U,) their places; None as well.
+        ranked: (U,) known numbers, ascending, and their (U,) places; None: places are in standard deviations.
     """
 
     mean: float
     deviation: float
-    values: _Numbers | None = None
-    scores: _Numbers | None = None
+    ranked: tuple[_Numbers, _Numbers] | None = None
 
     @classmethod
     def fit(cls, numbers: _Numbers) -> "Scale":
@@ -45,12 +43,13 @@ class Scale:
             return cls(mean, deviation)
         scores = ndtri((np.cumsum(counts) - counts / 2) / len(numbers))
         all_scores = np.repeat(scores, counts)
-        return cls(mean, deviation, values, (scores - all_scores.mean()) / (all_scores.std() or 1.0))
+        return cls(mean, deviation, (values, (scores - all_scores.mean()) / (all_scores.std() or 1.0)))
 
     def of(self, numbers: _Numbers) -> _Numbers:
         """Return the (N,) places of (N,) numbers: of mean 0 and spread 1 over the known ones, and never falling."""
-        if self.values is None or self.scores is None:
+        if self.ranked is None:
             return np.clip((numbers - self.mean) / self.deviation, -_FURTHEST, _FURTHEST)
-        beyond = (numbers - np.clip(numbers, self.values[0], self.values[-1])) / self.deviation
-        within = np.interp(numbers, self.values, self.scores)
+        values, places = self.ranked
+        beyond = (numbers - np.clip(numbers, values[0], values[-1])) / self.deviation
+        within = np.interp(numbers, values, places)
         return np.asarray(within + np.sign(beyond) * np.log1p(np.abs(beyond)))
